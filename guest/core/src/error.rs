@@ -1,0 +1,262 @@
+//! Every way a call can fail, as `wit/types.wit` documents them.
+
+use std::fmt;
+
+/// What was wrong, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The argument, or the path inside it: `key`, `where.and[1].op`.
+    pub place: String,
+    /// A sentence for people.
+    pub message: String,
+}
+
+/// A limit that a call can run into; units as in `wit/types.wit`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each is documented in wit/types.wit")]
+pub enum Limit {
+    NameSize,
+    KeySize,
+    ValueSize,
+    ValueDepth,
+    BatchSize,
+    SourceSize,
+    Instructions,
+    Memory,
+    CallDepth,
+    ResultSize,
+    OutputSize,
+    TransactionSize,
+    WallClock,
+}
+
+/// Which limit was exceeded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Excess {
+    /// The limit.
+    pub limit: Limit,
+    /// Its value, in the limit's unit.
+    pub maximum: u64,
+    /// As in [`Problem`].
+    pub place: String,
+    /// As in [`Problem`].
+    pub message: String,
+}
+
+/// A Lua error, or Lua source that does not compile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScriptFailure {
+    /// The error as text.
+    pub message: String,
+    /// The Lua stack, innermost call first; empty for source that does not compile.
+    pub traceback: String,
+}
+
+/// Why the host's store did not do what it was asked to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each is documented in wit/types.wit")]
+pub enum StoreFailure {
+    Conflict,
+    ReadOnly,
+    Full(String),
+    Corrupt(String),
+    Closed(String),
+    Io(String),
+}
+
+/// Every way a call can fail. A call that fails has changed nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each is documented in wit/types.wit")]
+pub enum Error {
+    InvalidArgument(Problem),
+    InvalidValue(Problem),
+    InvalidQuery(Problem),
+    UnknownTable(String),
+    UnknownIndex(Problem),
+    UnknownFunction(Problem),
+    AlreadyExists(Problem),
+    LimitExceeded(Excess),
+    Syntax(ScriptFailure),
+    Script(ScriptFailure),
+    Unstorable(Problem),
+    Store(StoreFailure),
+    UnsupportedFormat(Problem),
+    Corrupt(Problem),
+    Cancelled,
+}
+
+/// What most of this crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+fn problem(place: impl Into<String>, message: impl Into<String>) -> Problem {
+    Problem {
+        place: place.into(),
+        message: message.into(),
+    }
+}
+
+impl Error {
+    /// An argument that can't be right, whatever the database holds.
+    pub fn argument(place: impl Into<String>, message: impl Into<String>) -> Self {
+        Error::InvalidArgument(problem(place, message))
+    }
+
+    /// Bytes that are no value.
+    pub fn value(place: impl Into<String>, message: impl Into<String>) -> Self {
+        Error::InvalidValue(problem(place, message))
+    }
+
+    /// A query that can't be right.
+    pub fn query(place: impl Into<String>, message: impl Into<String>) -> Self {
+        Error::InvalidQuery(problem(place, message))
+    }
+
+    /// A Lua value that can't be stored or returned.
+    pub fn unstorable(place: impl Into<String>, message: impl Into<String>) -> Self {
+        Error::Unstorable(problem(place, message))
+    }
+
+    /// No function has this name in the table.
+    pub fn unknown_function(table: &str, name: &str) -> Self {
+        Error::UnknownFunction(problem(
+            "name",
+            format!("table '{table}' has no function '{name}'; list them, or persist one first"),
+        ))
+    }
+
+    /// The store contradicts itself.
+    pub fn corrupt(place: impl Into<String>, message: impl Into<String>) -> Self {
+        Error::Corrupt(problem(place, message))
+    }
+
+    /// A limit was exceeded; `what` begins the sentence ("a document has").
+    pub fn limit(
+        limit: Limit,
+        maximum: u64,
+        place: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
+        Error::LimitExceeded(Excess {
+            limit,
+            maximum,
+            place: place.into(),
+            message: message.into(),
+        })
+    }
+
+    fn place_mut(&mut self) -> Option<&mut String> {
+        match self {
+            Error::InvalidArgument(p)
+            | Error::InvalidValue(p)
+            | Error::InvalidQuery(p)
+            | Error::UnknownIndex(p)
+            | Error::UnknownFunction(p)
+            | Error::AlreadyExists(p)
+            | Error::Unstorable(p)
+            | Error::UnsupportedFormat(p)
+            | Error::Corrupt(p) => Some(&mut p.place),
+            Error::LimitExceeded(e) => Some(&mut e.place),
+            _ => None,
+        }
+    }
+
+    /// The same error, its place put behind `prefix` (`[17]` and `key` give `[17].key`).
+    #[must_use]
+    pub fn under(mut self, prefix: &str) -> Self {
+        if let Some(place) = self.place_mut() {
+            *place = match place.as_bytes().first() {
+                None => prefix.to_string(),
+                Some(b'[') => format!("{prefix}{place}"),
+                Some(_) => format!("{prefix}.{place}"),
+            };
+        }
+        self
+    }
+
+    /// The same error, with a place if it has none: for an argument whose insides are places themselves.
+    #[must_use]
+    pub fn at_least_in(mut self, argument: &str) -> Self {
+        if let Some(place) = self.place_mut().filter(|place| place.is_empty()) {
+            *place = argument.to_string();
+        }
+        self
+    }
+
+    /// The name of the case, as in `wit/types.wit`, with the store's own case behind `store-`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::InvalidArgument(_) => "invalid-argument",
+            Error::InvalidValue(_) => "invalid-value",
+            Error::InvalidQuery(_) => "invalid-query",
+            Error::UnknownTable(_) => "unknown-table",
+            Error::UnknownIndex(_) => "unknown-index",
+            Error::UnknownFunction(_) => "unknown-function",
+            Error::AlreadyExists(_) => "already-exists",
+            Error::LimitExceeded(_) => "limit-exceeded",
+            Error::Syntax(_) => "syntax",
+            Error::Script(_) => "script",
+            Error::Unstorable(_) => "unstorable",
+            Error::Store(StoreFailure::Conflict) => "store-conflict",
+            Error::Store(StoreFailure::ReadOnly) => "store-read-only",
+            Error::Store(StoreFailure::Full(_)) => "store-full",
+            Error::Store(StoreFailure::Corrupt(_)) => "store-corrupt",
+            Error::Store(StoreFailure::Closed(_)) => "store-closed",
+            Error::Store(StoreFailure::Io(_)) => "store-io",
+            Error::UnsupportedFormat(_) => "unsupported-format",
+            Error::Corrupt(_) => "corrupt",
+            Error::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl From<StoreFailure> for Error {
+    fn from(failure: StoreFailure) -> Self {
+        Error::Store(failure)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::InvalidArgument(p)
+            | Error::InvalidValue(p)
+            | Error::InvalidQuery(p)
+            | Error::UnknownIndex(p)
+            | Error::UnknownFunction(p)
+            | Error::AlreadyExists(p)
+            | Error::Unstorable(p)
+            | Error::UnsupportedFormat(p)
+            | Error::Corrupt(p) if p.place.is_empty() => f.write_str(&p.message),
+            Error::InvalidArgument(p)
+            | Error::InvalidValue(p)
+            | Error::InvalidQuery(p)
+            | Error::UnknownIndex(p)
+            | Error::UnknownFunction(p)
+            | Error::AlreadyExists(p)
+            | Error::Unstorable(p)
+            | Error::UnsupportedFormat(p)
+            | Error::Corrupt(p) => write!(f, "{}: {}", p.place, p.message),
+            Error::UnknownTable(name) => write!(
+                f,
+                "there is no table '{name}'; a table comes to be with its first document"
+            ),
+            Error::LimitExceeded(e) if e.place.is_empty() => f.write_str(&e.message),
+            Error::LimitExceeded(e) => write!(f, "{}: {}", e.place, e.message),
+            Error::Syntax(s) | Error::Script(s) => f.write_str(&s.message),
+            Error::Store(failure) => match failure {
+                StoreFailure::Conflict => {
+                    f.write_str("another transaction changed what this one read; run it again")
+                }
+                StoreFailure::ReadOnly => f.write_str("the database was opened read-only"),
+                StoreFailure::Full(m)
+                | StoreFailure::Corrupt(m)
+                | StoreFailure::Closed(m)
+                | StoreFailure::Io(m) => f.write_str(m),
+            },
+            Error::Cancelled => f.write_str("the call was cancelled"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

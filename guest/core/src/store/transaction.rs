@@ -1,0 +1,269 @@
+//! A transaction: a snapshot, and the writes that wait for the commit.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
+use std::rc::Rc;
+
+use super::{Cursor, Direction, Snapshot};
+use crate::error::{Error, Limit, Result};
+use crate::key::successor;
+use crate::pack::{write_bytes, write_optional, Unpacker};
+
+/// Bytes written by one transaction, at the most: the overlay is in the guest's memory.
+pub const MAX_WRITTEN: usize = 512 << 20;
+
+/// What is kept of values that were read, so that a script which reads one document field by
+/// field asks the host once.
+const READ_CACHE_ENTRIES: usize = 256;
+const READ_CACHE_VALUE: usize = 64 << 10;
+
+/// What is at a key: a value, or nothing.
+type Stored = Option<Rc<[u8]>>;
+
+/// Reads see the snapshot and the transaction's own writes. Nothing leaves it before
+/// [`Transaction::commit`]; to roll back is to drop it.
+pub struct Transaction {
+    snapshot: Box<dyn Snapshot>,
+    overlay: BTreeMap<Box<[u8]>, Stored>,
+    written: usize,
+    read: RefCell<HashMap<Box<[u8]>, Stored>>,
+}
+
+impl Transaction {
+    /// A transaction over a snapshot.
+    #[must_use]
+    pub fn new(snapshot: Box<dyn Snapshot>) -> Self {
+        Transaction {
+            snapshot,
+            overlay: BTreeMap::new(),
+            written: 0,
+            read: RefCell::default(),
+        }
+    }
+
+    /// The number of the commit that the transaction sees.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.snapshot.version()
+    }
+
+    pub(super) fn snapshot(&self) -> &dyn Snapshot {
+        &*self.snapshot
+    }
+
+    /// Whether nothing was written.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.overlay.is_empty()
+    }
+
+    /// Whether anything was written in a range.
+    #[must_use]
+    pub fn has_written(&self, start: &[u8], end: &[u8]) -> bool {
+        self.overlaid(start, end, Direction::Forward).is_some()
+    }
+
+    /// The own write that comes first in a range: its key and its value, none where it deletes.
+    pub(super) fn overlaid(
+        &self,
+        start: &[u8],
+        end: &[u8],
+        direction: Direction,
+    ) -> Option<(&[u8], Option<&[u8]>)> {
+        if !end.is_empty() && end <= start {
+            return None;
+        }
+        let upper = if end.is_empty() { Bound::Unbounded } else { Bound::Excluded(end) };
+        let mut range = self.overlay.range::<[u8], _>((Bound::Included(start), upper));
+        let (key, value) = match direction {
+            Direction::Forward => range.next(),
+            Direction::Backward => range.next_back(),
+        }?;
+        Some((key, value.as_deref()))
+    }
+
+    /// The value of a key.
+    ///
+    /// # Errors
+    /// As the store fails; so do the other reads.
+    pub fn get(&self, key: &[u8]) -> Result<Stored> {
+        if let Some(own) = self.overlay.get(key) {
+            return Ok(own.clone());
+        }
+        if let Some(value) = self.read.borrow().get(key) {
+            return Ok(value.clone());
+        }
+        let value: Stored = self.snapshot.get(key)?.map(Into::into);
+        self.remember(key, value.clone());
+        Ok(value)
+    }
+
+    fn remember(&self, key: &[u8], value: Stored) {
+        if value.as_ref().is_some_and(|value| value.len() > READ_CACHE_VALUE) {
+            return;
+        }
+        let mut read = self.read.borrow_mut();
+        if read.len() >= READ_CACHE_ENTRIES {
+            read.clear();
+        }
+        read.insert(key.into(), value);
+    }
+
+    /// Reads many keys in one call of the host, so that [`Transaction::get`] has them.
+    ///
+    /// # Errors
+    /// As [`Transaction::get`].
+    pub fn read_ahead<K: AsRef<[u8]>>(&self, keys: &[K]) -> Result<()> {
+        if keys.len() < 2 {
+            return Ok(());
+        }
+        let mut packed = Vec::new();
+        keys.iter().for_each(|key| write_bytes(&mut packed, key.as_ref()));
+        let values = self.snapshot.get_many(&packed)?;
+        let mut unpacker = Unpacker::default();
+        let mut read = self.read.borrow_mut();
+        read.clear();
+        for key in keys {
+            let value = unpacker.optional(&values)?.map(|span| values[span].into());
+            read.insert(key.as_ref().into(), value);
+        }
+        Ok(())
+    }
+
+    /// The values of many keys, in their order.
+    ///
+    /// # Errors
+    /// As [`Transaction::get`].
+    pub fn get_many<K: AsRef<[u8]>>(&self, keys: &[K]) -> Result<Vec<Stored>> {
+        let mut packed = Vec::new();
+        let own: Vec<_> = keys
+            .iter()
+            .map(|key| {
+                let own = self.overlay.get(key.as_ref());
+                if own.is_none() {
+                    write_bytes(&mut packed, key.as_ref());
+                }
+                own
+            })
+            .collect();
+        let values = if packed.is_empty() {
+            Vec::new()
+        } else {
+            self.snapshot.get_many(&packed)?
+        };
+        let mut unpacker = Unpacker::default();
+        own.into_iter()
+            .map(|own| match own {
+                Some(own) => Ok(own.clone()),
+                None => Ok(unpacker.optional(&values)?.map(|span| values[span].into())),
+            })
+            .collect()
+    }
+
+    /// How many keys are in a range.
+    ///
+    /// # Errors
+    /// As [`Transaction::get`].
+    pub fn count(&self, start: &[u8], end: &[u8]) -> Result<u64> {
+        if !end.is_empty() && end <= start {
+            return Ok(0);
+        }
+        let mut count = self.snapshot.count(start, end)?;
+        let upper = if end.is_empty() { Bound::Unbounded } else { Bound::Excluded(end) };
+        let own: Vec<_> = self
+            .overlay
+            .range::<[u8], _>((Bound::Included(start), upper))
+            .collect();
+        if own.is_empty() {
+            return Ok(count);
+        }
+        let mut packed = Vec::new();
+        own.iter().for_each(|(key, _)| write_bytes(&mut packed, key));
+        let stored = self.snapshot.get_many(&packed)?;
+        let mut unpacker = Unpacker::default();
+        for (_, value) in own {
+            match (unpacker.optional(&stored)?.is_some(), value.is_some()) {
+                (true, false) => count -= 1,
+                (false, true) => count += 1,
+                _ => {}
+            }
+        }
+        Ok(count)
+    }
+
+    fn write(&mut self, key: &[u8], value: Stored) -> Result<()> {
+        self.written += key.len() + value.as_ref().map_or(0, |value| value.len());
+        self.check_written()?;
+        self.overlay.insert(key.into(), value);
+        Ok(())
+    }
+
+    /// A script may catch the error: the commit has to fail all the same, since a write is missing.
+    fn check_written(&self) -> Result<()> {
+        if self.written <= MAX_WRITTEN {
+            return Ok(());
+        }
+        Err(Error::limit(
+            Limit::TransactionSize,
+            MAX_WRITTEN as u64,
+            "",
+            "the transaction writes more than 512 MB; split it into several",
+        ))
+    }
+
+    /// Sets the value of a key.
+    ///
+    /// # Errors
+    /// `LimitExceeded` when the transaction has written too much; so do the other writes.
+    pub fn put(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        self.write(key, Some(value.into()))
+    }
+
+    /// Deletes a key, present or not.
+    ///
+    /// # Errors
+    /// As [`Transaction::put`].
+    pub fn delete(&mut self, key: &[u8]) -> Result<()> {
+        self.write(key, None)
+    }
+
+    /// Deletes all keys that begin with `prefix`.
+    ///
+    /// # Errors
+    /// As the store fails, and as [`Transaction::put`].
+    pub fn delete_prefix(&mut self, prefix: &[u8]) -> Result<()> {
+        let mut cursor = self.prefix(prefix).eager();
+        while let Some((key, _)) = cursor.next(self)? {
+            let key = key.to_vec();
+            self.delete(&key)?;
+        }
+        Ok(())
+    }
+
+    /// A cursor over all keys that begin with `prefix`.
+    #[must_use]
+    pub fn prefix(&self, prefix: &[u8]) -> Cursor {
+        Cursor::new(prefix.to_vec(), successor(prefix), Direction::Forward)
+    }
+
+    /// Commits all writes at once. Without writes, nothing is committed.
+    ///
+    /// Returns the number of the commit that the store is at now, as far as is known.
+    ///
+    /// # Errors
+    /// As the store fails; then nothing was written.
+    pub fn commit(self) -> Result<u64> {
+        if self.overlay.is_empty() {
+            return Ok(self.snapshot.version());
+        }
+        self.check_written()?;
+        let mut packed = Vec::with_capacity(self.written + 8 * self.overlay.len());
+        for (key, value) in &self.overlay {
+            write_bytes(&mut packed, key);
+            write_optional(&mut packed, value.as_deref());
+        }
+        drop(self.overlay);
+        Ok(self.snapshot.commit(&packed)?)
+    }
+}

@@ -1,0 +1,445 @@
+//! The gate: bytes from outside become values, or an error that says where they went wrong.
+
+use std::borrow::Cow;
+
+use super::number::{float_to_int, half_to_float};
+use super::write::{shortest_float, write_bytes, write_float, write_head, write_int, write_string, write_text};
+use super::FUNCTION_TAG;
+use super::skip;
+use crate::bytes::sort;
+use crate::error::{Error, Limit, Result};
+
+/// Arrays and maps inside each other, at the most.
+pub const MAX_DEPTH: usize = 64;
+
+/// Bytes of one value, at the most.
+pub const MAX_SIZE: usize = 16 << 20;
+
+/// Takes one value from outside. Deterministic bytes are returned as they are.
+///
+/// # Errors
+/// `InvalidValue` or `LimitExceeded`, with the path to the culprit behind `place`.
+pub fn accept<'a>(bytes: &'a [u8], place: &str) -> Result<Cow<'a, [u8]>> {
+    accept_within(bytes, place, MAX_SIZE, 0)
+}
+
+/// Takes an argument that holds values (a batch, a list of arguments, a query): it may be as large as
+/// it likes, and two levels deeper.
+///
+/// # Errors
+/// As [`accept`].
+pub fn accept_argument<'a>(bytes: &'a [u8], place: &str) -> Result<Cow<'a, [u8]>> {
+    accept_within(bytes, place, usize::MAX, 2)
+}
+
+fn accept_within<'a>(
+    bytes: &'a [u8],
+    place: &str,
+    max_size: usize,
+    extra_depth: usize,
+) -> Result<Cow<'a, [u8]>> {
+    if bytes.len() > max_size {
+        return Err(Error::limit(
+            Limit::ValueSize,
+            max_size as u64,
+            place,
+            format!(
+                "the value has {} bytes, at most {max_size} are allowed; split it into several documents",
+                bytes.len()
+            ),
+        ));
+    }
+    let mut reader = Reader {
+        bytes,
+        position: 0,
+        deterministic: true,
+        max_depth: MAX_DEPTH + extra_depth,
+        output: None,
+    };
+    reader.value(0).map_err(|fault| fault.into_error(place))?;
+    if reader.position != bytes.len() {
+        let fault = Fault::new(format!(
+            "{} more bytes follow the value; send one value",
+            bytes.len() - reader.position
+        ));
+        return Err(fault.into_error(place));
+    }
+    if reader.deterministic {
+        return Ok(Cow::Borrowed(bytes));
+    }
+    reader.position = 0;
+    reader.output = Some(Vec::with_capacity(bytes.len()));
+    reader.value(0).map_err(|fault| fault.into_error(place))?;
+    Ok(Cow::Owned(reader.output.unwrap_or_default()))
+}
+
+/// What is wrong, with the path to it gathered on the way out.
+struct Fault {
+    path: String,
+    message: String,
+    limit: Option<(Limit, u64)>,
+}
+
+impl Fault {
+    fn new(message: impl Into<String>) -> Box<Self> {
+        Box::new(Fault {
+            path: String::new(),
+            message: message.into(),
+            limit: None,
+        })
+    }
+
+    fn inside(mut self: Box<Self>, step: &str) -> Box<Self> {
+        self.path.insert_str(0, step);
+        self
+    }
+
+    fn into_error(self, place: &str) -> Error {
+        let path = format!("{place}{}", self.path);
+        let path = path.strip_prefix('.').unwrap_or(&path);
+        match self.limit {
+            Some((limit, maximum)) => Error::limit(limit, maximum, path, self.message),
+            None => Error::value(path, self.message),
+        }
+    }
+}
+
+type Checked<T> = std::result::Result<T, Box<Fault>>;
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+    position: usize,
+    /// Whether all that was read so far is in the deterministic encoding.
+    deterministic: bool,
+    max_depth: usize,
+    /// Where the deterministic encoding goes, on the second pass.
+    output: Option<Vec<u8>>,
+}
+
+enum Length {
+    Definite(u64),
+    Indefinite,
+}
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, length: u64) -> Checked<&'a [u8]> {
+        let rest = &self.bytes[self.position..];
+        match usize::try_from(length).ok().and_then(|l| rest.get(..l)) {
+            Some(taken) => {
+                self.position += taken.len();
+                Ok(taken)
+            }
+            None => Err(Fault::new(format!(
+                "the bytes end too early: {length} more are announced at offset {}, {} are there",
+                self.position,
+                rest.len()
+            ))),
+        }
+    }
+
+    fn byte(&mut self) -> Checked<u8> {
+        Ok(self.take(1)?[0])
+    }
+
+    /// The argument of a head. Longer forms than needed are well-formed, but not deterministic.
+    fn argument(&mut self, first: u8) -> Checked<Length> {
+        let (argument, least) = match first & 0x1f {
+            small @ 0..=23 => (u64::from(small), 0),
+            24 => (u64::from(self.byte()?), 24),
+            25 => (u64::from(u16::from_be_bytes(self.word()?)), 0x100),
+            26 => (u64::from(u32::from_be_bytes(self.word()?)), 0x1_0000),
+            27 => (u64::from_be_bytes(self.word()?), 0x1_0000_0000),
+            31 => return Ok(Length::Indefinite),
+            other => {
+                return Err(Fault::new(format!(
+                    "malformed CBOR: additional information {other} at offset {} is reserved",
+                    self.position - 1
+                )));
+            }
+        };
+        self.deterministic &= argument >= least;
+        Ok(Length::Definite(argument))
+    }
+
+    fn word<const N: usize>(&mut self) -> Checked<[u8; N]> {
+        Ok(self.take(N as u64)?.try_into().expect("as many as were asked for"))
+    }
+
+    fn definite(&mut self, first: u8) -> Checked<u64> {
+        match self.argument(first)? {
+            Length::Definite(argument) => Ok(argument),
+            Length::Indefinite => Err(Fault::new(format!(
+                "malformed CBOR: an indefinite length at offset {} has no meaning there",
+                self.position - 1
+            ))),
+        }
+    }
+
+    fn value(&mut self, depth: usize) -> Checked<()> {
+        let first = self.byte()?;
+        match first >> 5 {
+            0 | 1 => {
+                let argument = self.definite(first)?;
+                let Ok(positive) = i64::try_from(argument) else {
+                    return Err(Fault::new(
+                        "the integer does not fit into 64 bits with a sign; send it as a float or a text",
+                    ));
+                };
+                if let Some(out) = &mut self.output {
+                    write_int(out, if first >> 5 == 0 { positive } else { !positive });
+                }
+                Ok(())
+            }
+            2 | 3 => {
+                let string = self.string(first)?;
+                let is_text = first >> 5 == 3;
+                if is_text {
+                    let text = std::str::from_utf8(&string).map_err(|_| {
+                        Fault::new("the text is not UTF-8; send it as a byte string")
+                    })?;
+                    if let Some(out) = &mut self.output {
+                        write_text(out, text);
+                    }
+                } else if let Some(out) = &mut self.output {
+                    write_bytes(out, &string);
+                }
+                Ok(())
+            }
+            4 => self.list(first, depth),
+            5 => self.map(first, depth),
+            6 => self.tagged(first),
+            _ => self.simple(first),
+        }
+    }
+
+    fn string(&mut self, first: u8) -> Checked<Cow<'a, [u8]>> {
+        match self.argument(first)? {
+            Length::Definite(length) => Ok(Cow::Borrowed(self.take(length)?)),
+            Length::Indefinite => {
+                self.deterministic = false;
+                let mut whole = Vec::new();
+                loop {
+                    let chunk = self.byte()?;
+                    if chunk == 0xff {
+                        return Ok(Cow::Owned(whole));
+                    }
+                    if chunk >> 5 != first >> 5 {
+                        return Err(Fault::new(
+                            "malformed CBOR: a chunk of a string is of another type",
+                        ));
+                    }
+                    let length = self.definite(chunk)?;
+                    let bytes = self.take(length)?;
+                    if first >> 5 == 3 && std::str::from_utf8(bytes).is_err() {
+                        return Err(Fault::new("a chunk of the text is not UTF-8"));
+                    }
+                    whole.extend_from_slice(bytes);
+                }
+            }
+        }
+    }
+
+    fn deeper(&self, depth: usize) -> Checked<usize> {
+        if depth < self.max_depth {
+            return Ok(depth + 1);
+        }
+        let mut fault = Fault::new(format!(
+            "more than {MAX_DEPTH} lists and maps are inside each other; make the value flatter"
+        ));
+        fault.limit = Some((Limit::ValueDepth, MAX_DEPTH as u64));
+        Err(fault)
+    }
+
+    /// Whether another element follows.
+    fn more(&mut self, length: &mut Length) -> bool {
+        match length {
+            Length::Definite(0) => false,
+            Length::Definite(left) => {
+                *left -= 1;
+                true
+            }
+            Length::Indefinite => {
+                let ends = self.bytes.get(self.position) == Some(&0xff);
+                self.position += usize::from(ends);
+                !ends
+            }
+        }
+    }
+
+    fn list(&mut self, first: u8, depth: usize) -> Checked<()> {
+        let depth = self.deeper(depth)?;
+        let mut length = self.argument(first)?;
+        self.deterministic &= matches!(length, Length::Definite(_));
+        let outer = self.output.as_mut().map(std::mem::take);
+        let mut count = 0u64;
+        while self.more(&mut length) {
+            self.value(depth)
+                .map_err(|fault| fault.inside(&format!("[{count}]")))?;
+            count += 1;
+        }
+        if let (Some(mut outer), Some(body)) = (outer, self.output.take()) {
+            write_head(&mut outer, 4, count);
+            outer.extend_from_slice(&body);
+            self.output = Some(outer);
+        }
+        Ok(())
+    }
+
+    fn map(&mut self, first: u8, depth: usize) -> Checked<()> {
+        let depth = self.deeper(depth)?;
+        let mut length = self.argument(first)?;
+        self.deterministic &= matches!(length, Length::Definite(_));
+        let outer = self.output.as_mut().map(std::mem::take);
+        // Keys say themselves where they end: sorted by all its bytes, an entry is sorted by its key.
+        let mut entries: Vec<Vec<u8>> = Vec::new();
+        let mut previous: &[u8] = &[];
+        while self.more(&mut length) {
+            let start = self.position;
+            let key = self.map_key()?;
+            let raw = &self.bytes[start..self.position];
+            // Bytewise ascending also means: without duplicates.
+            self.deterministic &= raw > previous;
+            previous = raw;
+            if let Some(out) = &mut self.output {
+                out.clear();
+                out.extend_from_slice(&key);
+            }
+            self.value(depth)
+                .map_err(|fault| fault.inside(&step_of(&key)))?;
+            if let Some(out) = &mut self.output {
+                entries.push(std::mem::take(out));
+            }
+        }
+        let Some(mut outer) = outer else {
+            return Ok(());
+        };
+        sort(&mut entries);
+        let key = |entry: &'_ Vec<u8>| skip(entry);
+        if let Some(twice) = entries
+            .windows(2)
+            .find(|pair| pair[0][..key(&pair[0])] == pair[1][..key(&pair[1])])
+        {
+            return Err(Fault::new("the map has this key twice").inside(&step_of(&twice[0])));
+        }
+        write_head(&mut outer, 5, entries.len() as u64);
+        entries.iter().for_each(|entry| outer.extend_from_slice(entry));
+        self.output = Some(outer);
+        Ok(())
+    }
+
+    /// A map's key in the deterministic encoding: what Lua would make of it.
+    fn map_key(&mut self) -> Checked<Cow<'a, [u8]>> {
+        let start = self.position;
+        let before = std::mem::replace(&mut self.deterministic, true);
+        let first = self.byte()?;
+        let mut key = Vec::new();
+        match first >> 5 {
+            2 | 3 => {
+                let string = self.string(first)?;
+                let is_text = std::str::from_utf8(&string).is_ok();
+                if first >> 5 == 3 && !is_text {
+                    return Err(Fault::new("a map's key is a text that is not UTF-8"));
+                }
+                // A byte string that is UTF-8 is the same key as the text.
+                self.deterministic &= is_text == (first >> 5 == 3);
+                if !self.deterministic {
+                    write_string(&mut key, &string);
+                }
+            }
+            0 | 1 => {
+                let argument = self.definite(first)?;
+                let Ok(positive) = i64::try_from(argument) else {
+                    return Err(Fault::new(
+                        "a map's key does not fit into 64 bits with a sign",
+                    ));
+                };
+                if !self.deterministic {
+                    write_int(&mut key, if first >> 5 == 0 { positive } else { !positive });
+                }
+            }
+            _ if matches!(first, 0xf4 | 0xf5) => {}
+            _ if matches!(first, 0xf9..=0xfb) => {
+                let float = self.float(first)?;
+                if float.is_nan() {
+                    return Err(Fault::new("a map's key is NaN, which equals no key"));
+                }
+                match float_to_int(float) {
+                    Some(int) => write_int(&mut key, int),
+                    None => write_float(&mut key, float),
+                }
+                self.deterministic = key == self.bytes[start..self.position];
+            }
+            _ => {
+                return Err(Fault::new(
+                    "a map's key is no text, byte string, number or boolean",
+                ));
+            }
+        }
+        let deterministic = std::mem::replace(&mut self.deterministic, before);
+        self.deterministic &= deterministic;
+        Ok(if deterministic {
+            Cow::Borrowed(&self.bytes[start..self.position])
+        } else {
+            Cow::Owned(key)
+        })
+    }
+
+    fn tagged(&mut self, first: u8) -> Checked<()> {
+        let tag = self.definite(first)?;
+        if tag != FUNCTION_TAG {
+            return Err(Fault::new(format!(
+                "CBOR tag {tag} has no meaning here; send dates as texts or numbers, and big integers as texts"
+            )));
+        }
+        Err(Fault::new(
+            "a persisted function can't be sent as a value; persist it under the name it shall have",
+        ))
+    }
+
+    fn float(&mut self, first: u8) -> Checked<f64> {
+        let float = match first {
+            0xf9 => half_to_float(u16::from_be_bytes(self.word()?)),
+            0xfa => f64::from(f32::from_bits(u32::from_be_bytes(self.word()?))),
+            _ => f64::from_bits(u64::from_be_bytes(self.word()?)),
+        };
+        Ok(float)
+    }
+
+    fn simple(&mut self, first: u8) -> Checked<()> {
+        match first {
+            0xf4..=0xf6 => {
+                if let Some(out) = &mut self.output {
+                    out.push(first);
+                }
+                Ok(())
+            }
+            0xf9..=0xfb => {
+                let start = self.position;
+                let float = self.float(first)?;
+                self.deterministic &=
+                    shortest_float(float) == first && !(float.is_nan() && self.bytes[start..self.position] != [0x7e, 0x00]);
+                if let Some(out) = &mut self.output {
+                    write_float(out, float);
+                }
+                Ok(())
+            }
+            0xf7 => Err(Fault::new("undefined is no value; send null, or leave it out")),
+            0xff => Err(Fault::new(format!(
+                "malformed CBOR: a break at offset {} ends nothing",
+                self.position - 1
+            ))),
+            _ => Err(Fault::new(format!(
+                "CBOR simple value {first:#04x} has no meaning here"
+            ))),
+        }
+    }
+}
+
+/// `.name` or `[1]`, for the path in a message.
+fn step_of(key: &[u8]) -> String {
+    match super::Item::of(key) {
+        super::Item::Text(text) => format!(".{text}"),
+        super::Item::Int(int) => format!("[{int}]"),
+        _ => "[…]".to_string(),
+    }
+}

@@ -1,0 +1,188 @@
+//! Reading accepted values in place.
+
+use super::number::half_to_float;
+
+/// One value, as far as it can be seen without reading what is inside it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Item<'a> {
+    /// Null.
+    Null,
+    /// A boolean.
+    Bool(bool),
+    /// An integer.
+    Int(i64),
+    /// A float.
+    Float(f64),
+    /// A text.
+    Text(&'a str),
+    /// A byte string.
+    Bytes(&'a [u8]),
+    /// A list: its length, and the bytes from its first element on.
+    List(usize, &'a [u8]),
+    /// A map: how many entries, and the bytes from its first key on.
+    Map(usize, &'a [u8]),
+    /// A persisted function, by number.
+    Function(u64),
+}
+
+/// Major type, argument and bytes of the head. Additional information of 28 and more has no argument
+/// and never occurs in accepted values.
+#[inline]
+pub(super) fn head(bytes: &[u8]) -> (u8, u64, usize) {
+    let first = bytes[0];
+    let major = first >> 5;
+    match first & 0x1f {
+        small @ 0..=23 => (major, u64::from(small), 1),
+        24 => (major, u64::from(bytes[1]), 2),
+        25 => (major, u64::from(u16::from_be_bytes([bytes[1], bytes[2]])), 3),
+        26 => {
+            let word: [u8; 4] = bytes[1..5].try_into().expect("four bytes");
+            (major, u64::from(u32::from_be_bytes(word)), 5)
+        }
+        _ => {
+            let word: [u8; 8] = bytes[1..9].try_into().expect("eight bytes");
+            (major, u64::from_be_bytes(word), 9)
+        }
+    }
+}
+
+impl<'a> Item<'a> {
+    /// The value at the beginning of the bytes.
+    ///
+    /// # Panics
+    /// On bytes that [`accept`](super::accept) never let through.
+    #[must_use]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        reason = "accepted lengths fit into memory and accepted integers into 64 bits"
+    )]
+    pub fn of(bytes: &'a [u8]) -> Item<'a> {
+        let (major, argument, size) = head(bytes);
+        let rest = &bytes[size..];
+        match major {
+            0 => Item::Int(argument as i64),
+            1 => Item::Int(!(argument as i64)),
+            2 => Item::Bytes(&rest[..argument as usize]),
+            3 => Item::Text(
+                // SAFETY: `accept` has checked every text for UTF-8, and all writers take `str`.
+                unsafe { std::str::from_utf8_unchecked(&rest[..argument as usize]) },
+            ),
+            4 => Item::List(argument as usize, rest),
+            5 => Item::Map(argument as usize, rest),
+            6 => Item::Function(head(rest).1),
+            _ => match bytes[0] {
+                0xf4 => Item::Bool(false),
+                0xf5 => Item::Bool(true),
+                0xf9 => Item::Float(half_to_float(argument as u16)),
+                0xfa => Item::Float(f64::from(f32::from_bits(argument as u32))),
+                0xfb => Item::Float(f64::from_bits(argument)),
+                _ => Item::Null,
+            },
+        }
+    }
+
+    /// A word for messages.
+    #[must_use]
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Item::Null => "null",
+            Item::Bool(_) => "a boolean",
+            Item::Int(_) => "an integer",
+            Item::Float(_) => "a float",
+            Item::Text(_) => "a text",
+            Item::Bytes(_) => "a byte string",
+            Item::List(..) => "a list",
+            Item::Map(..) => "a map",
+            Item::Function(_) => "a function",
+        }
+    }
+}
+
+/// The length of the value at the beginning of the bytes.
+#[must_use]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "accepted lengths fit into memory"
+)]
+pub fn skip(bytes: &[u8]) -> usize {
+    let mut position = 0;
+    let mut pending = 1usize;
+    while pending > 0 {
+        let (major, argument, size) = head(&bytes[position..]);
+        position += size;
+        pending -= 1;
+        match major {
+            2 | 3 => position += argument as usize,
+            4 => pending += argument as usize,
+            5 => pending += 2 * argument as usize,
+            6 => pending += 1,
+            _ => {}
+        }
+    }
+    position
+}
+
+/// Walks the elements of a list.
+#[derive(Debug, Clone)]
+pub struct Elements<'a> {
+    left: usize,
+    rest: &'a [u8],
+}
+
+/// The elements of the list at the beginning of the bytes; none for any other value.
+#[must_use]
+pub fn elements(bytes: &[u8]) -> Elements<'_> {
+    match Item::of(bytes) {
+        Item::List(left, rest) => Elements { left, rest },
+        _ => Elements { left: 0, rest: &[] },
+    }
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        self.left = self.left.checked_sub(1)?;
+        let (element, rest) = self.rest.split_at(skip(self.rest));
+        self.rest = rest;
+        Some(element)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+/// Walks the entries of a map.
+#[derive(Debug, Clone)]
+pub struct Entries<'a> {
+    left: usize,
+    rest: &'a [u8],
+}
+
+/// The entries of the map at the beginning of the bytes, as encoded key and value, in the order
+/// of the keys; none for any other value.
+#[must_use]
+pub fn entries(bytes: &[u8]) -> Entries<'_> {
+    match Item::of(bytes) {
+        Item::Map(left, rest) => Entries { left, rest },
+        _ => Entries { left: 0, rest: &[] },
+    }
+}
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = (&'a [u8], &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        let (key, rest) = self.rest.split_at(skip(self.rest));
+        let (value, rest) = rest.split_at(skip(rest));
+        self.rest = rest;
+        Some((key, value))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
