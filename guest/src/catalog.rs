@@ -1,0 +1,258 @@
+//! Which tables and indexes there are.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::error::{Error, Result};
+use crate::key::space;
+use crate::name::HOME;
+use crate::store::Transaction;
+use crate::value::{
+    elements, encode_ordered, entries, write_array_head, write_bool, write_int, write_map_head,
+    write_text, Item, Path, Step,
+};
+
+/// The number of the store's format; `docs/format.md` describes it.
+pub const FORMAT: i64 = 1;
+
+/// A B-tree index.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Index {
+    /// Its number in the key space.
+    pub id: u32,
+    /// Its name, one of its kind in the table.
+    pub name: String,
+    /// The fields, in the order in which they are compared.
+    pub fields: Vec<Path>,
+}
+
+/// A table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Table {
+    /// Its number in the key space; 0 is `_home`.
+    pub id: u32,
+    /// Whether functions may be among its documents.
+    pub has_functions: bool,
+    /// By name.
+    pub indexes: Vec<Rc<Index>>,
+}
+
+impl Table {
+    /// `_home`, as long as nothing needs a record of it.
+    fn home() -> Rc<Table> {
+        Rc::new(Table {
+            id: 0,
+            has_functions: false,
+            indexes: Vec::new(),
+        })
+    }
+
+    /// Whether a document's old value matters when it is replaced.
+    #[must_use]
+    pub fn needs_old(&self) -> bool {
+        self.has_functions || !self.indexes.is_empty()
+    }
+}
+
+/// All tables, by name.
+#[derive(Debug, Clone)]
+pub struct Catalog {
+    tables: BTreeMap<String, Rc<Table>>,
+    home: Rc<Table>,
+}
+
+impl Default for Catalog {
+    fn default() -> Self {
+        Catalog {
+            tables: BTreeMap::new(),
+            home: Table::home(),
+        }
+    }
+}
+
+/// A path as it is stored: names and positions in an array.
+pub fn write_path(path: &Path, out: &mut Vec<u8>) {
+    write_array_head(out, path.steps.len());
+    for step in &path.steps {
+        out.extend_from_slice(step.encoded());
+    }
+}
+
+fn table_key(name: &str) -> Vec<u8> {
+    [space::TABLE, name.as_bytes()].concat()
+}
+
+fn unreadable() -> Error {
+    Error::corrupt("store", "the catalog can't be read; restore from an export")
+}
+
+fn number(value: &[u8]) -> Result<u32> {
+    match Item::of(value) {
+        Item::Int(int) => u32::try_from(int).map_err(|_| unreadable()),
+        _ => Err(unreadable()),
+    }
+}
+
+impl Catalog {
+    /// Reads the catalog.
+    ///
+    /// # Errors
+    /// As the store fails; `Corrupt` if it can't be read.
+    pub fn load(transaction: &Transaction) -> Result<Catalog> {
+        let mut catalog = Catalog::default();
+        let mut cursor = transaction.prefix(space::TABLE);
+        while let Some((key, record)) = cursor.next(transaction)? {
+            let name = std::str::from_utf8(&key[space::TABLE.len()..]).map_err(|_| unreadable())?;
+            let table = Rc::new(read_table(record)?);
+            if name == HOME {
+                catalog.home = table;
+            } else {
+                catalog.tables.insert(name.to_string(), table);
+            }
+        }
+        Ok(catalog)
+    }
+
+    /// The table of a name. `_home` is always there.
+    #[must_use]
+    pub fn table(&self, name: &str) -> Option<&Rc<Table>> {
+        if name == HOME { Some(&self.home) } else { self.tables.get(name) }
+    }
+
+    /// All tables but `_home`, by name.
+    pub fn tables(&self) -> impl Iterator<Item = (&str, &Rc<Table>)> {
+        self.tables.iter().map(|(name, table)| (name.as_str(), table))
+    }
+
+    /// Sets the table of a name, here and in the store.
+    ///
+    /// # Errors
+    /// As a write fails.
+    pub fn put(&mut self, transaction: &mut Transaction, name: &str, table: Table) -> Result<Rc<Table>> {
+        let mut record = Vec::new();
+        write_table(&table, &mut record);
+        transaction.put(&table_key(name), &record)?;
+        let table = Rc::new(table);
+        if name == HOME {
+            self.home = table.clone();
+        } else {
+            self.tables.insert(name.to_string(), table.clone());
+        }
+        Ok(table)
+    }
+
+    /// Forgets a table, here and in the store; its documents are the caller's business.
+    ///
+    /// # Errors
+    /// As a write fails.
+    pub fn remove(&mut self, transaction: &mut Transaction, name: &str) -> Result<()> {
+        transaction.delete(&table_key(name))?;
+        self.tables.remove(name);
+        Ok(())
+    }
+}
+
+/// A number that no table, index or function has.
+///
+/// # Errors
+/// As the store fails.
+pub fn next_id(transaction: &mut Transaction) -> Result<u32> {
+    let id = match transaction.get(space::NEXT_ID)? {
+        Some(record) => number(&record)?,
+        None => 1,
+    };
+    let mut record = Vec::new();
+    write_int(&mut record, i64::from(id) + 1);
+    transaction.put(space::NEXT_ID, &record)?;
+    Ok(id)
+}
+
+fn write_table(table: &Table, out: &mut Vec<u8>) {
+    write_map_head(out, 3);
+    write_text(out, "id");
+    write_int(out, i64::from(table.id));
+    write_text(out, "indexes");
+    write_array_head(out, table.indexes.len());
+    for index in &table.indexes {
+        write_map_head(out, 3);
+        write_text(out, "id");
+        write_int(out, i64::from(index.id));
+        write_text(out, "name");
+        write_text(out, &index.name);
+        write_text(out, "fields");
+        write_array_head(out, index.fields.len());
+        index.fields.iter().for_each(|path| write_path(path, out));
+    }
+    write_text(out, "functions");
+    write_bool(out, table.has_functions);
+}
+
+fn read_table(record: &[u8]) -> Result<Table> {
+    let mut table = Table {
+        id: 0,
+        has_functions: false,
+        indexes: Vec::new(),
+    };
+    for (key, value) in entries(record) {
+        match Item::of(key) {
+            Item::Text("id") => table.id = number(value)?,
+            Item::Text("functions") => table.has_functions = Item::of(value) == Item::Bool(true),
+            Item::Text("indexes") => {
+                for index in elements(value) {
+                    table.indexes.push(Rc::new(read_index(index)?));
+                }
+            }
+            _ => return Err(unreadable()),
+        }
+    }
+    Ok(table)
+}
+
+fn read_index(record: &[u8]) -> Result<Index> {
+    let mut index = Index {
+        id: 0,
+        name: String::new(),
+        fields: Vec::new(),
+    };
+    for (key, value) in entries(record) {
+        match (Item::of(key), Item::of(value)) {
+            (Item::Text("id"), _) => index.id = number(value)?,
+            (Item::Text("name"), Item::Text(name)) => index.name = name.to_string(),
+            (Item::Text("fields"), Item::List(..)) => {
+                index.fields = elements(value)
+                    .map(|path| Path {
+                        steps: elements(path).map(Step::encoded_key).collect(),
+                    })
+                    .collect();
+            }
+            _ => return Err(unreadable()),
+        }
+    }
+    Ok(index)
+}
+
+impl Index {
+    /// Appends the index's part of an entry's key: where the document stands in the index.
+    pub fn encode_components(&self, document: &[u8], out: &mut Vec<u8>) {
+        for field in &self.fields {
+            encode_ordered(field.find(document).unwrap_or(&[crate::value::NULL]), out);
+        }
+    }
+
+    /// Appends the definition as callers see it.
+    pub fn write_definition(&self, out: &mut Vec<u8>) {
+        write_map_head(out, 3);
+        write_text(out, "kind");
+        write_text(out, "btree");
+        write_text(out, "name");
+        write_text(out, &self.name);
+        write_text(out, "fields");
+        write_array_head(out, self.fields.len());
+        for field in &self.fields {
+            match field.as_dotted() {
+                Some(text) => write_text(out, &text),
+                None => write_path(field, out),
+            }
+        }
+    }
+}

@@ -1,0 +1,383 @@
+//! The database as one transaction sees it: tables and documents over the store.
+
+use std::rc::Rc;
+
+use crate::catalog::{self, Catalog, Table, FORMAT};
+use crate::error::{Error, Result};
+use crate::key::{document_key, prefix, space, successor, Key, PREFIX_SIZE};
+use crate::name::{check_table, HOME};
+use crate::store::{Cursor, Direction, Store, Transaction};
+use crate::value::{as_function, write_array_head, write_function, write_int, write_text, Item};
+
+/// What an engine keeps of the catalog between two calls.
+#[derive(Debug, Clone, Default)]
+pub struct CatalogCache {
+    /// The commit that it was read at, and whether the store's format record was there.
+    at: Option<(u64, bool)>,
+    catalog: Rc<Catalog>,
+}
+
+impl CatalogCache {
+    /// The commit that it was read at.
+    #[must_use]
+    pub fn version(&self) -> Option<u64> {
+        self.at.map(|(version, _)| version)
+    }
+}
+
+/// One transaction. Dropping it rolls back.
+pub struct Database {
+    transaction: Transaction,
+    catalog: Rc<Catalog>,
+    has_format: bool,
+}
+
+impl Database {
+    /// Begins a transaction over the newest commit.
+    ///
+    /// # Errors
+    /// As the store fails; `UnsupportedFormat` if the store is newer, or not Cu's.
+    #[inline(never)]
+    pub fn begin(store: &dyn Store, cache: &CatalogCache) -> Result<Database> {
+        let transaction = Transaction::new(store.open()?);
+        if let Some((version, has_format)) = cache.at
+            && version == transaction.version()
+        {
+            return Ok(Database {
+                transaction,
+                catalog: cache.catalog.clone(),
+                has_format,
+            });
+        }
+        let has_format = check_format(&transaction)?;
+        let catalog = Rc::new(Catalog::load(&transaction)?);
+        Ok(Database {
+            transaction,
+            catalog,
+            has_format,
+        })
+    }
+
+    /// Ends a transaction that only read; what it knows of the catalog serves the next one.
+    #[must_use]
+    #[inline(never)]
+    pub fn into_cache(self) -> CatalogCache {
+        CatalogCache {
+            at: Some((self.transaction.version(), self.has_format)),
+            catalog: self.catalog,
+        }
+    }
+
+    /// Commits.
+    ///
+    /// # Errors
+    /// As the store fails; then nothing was written.
+    #[inline(never)]
+    pub fn commit(mut self) -> Result<CatalogCache> {
+        if !self.has_format && !self.transaction.is_clean() {
+            let mut record = Vec::new();
+            write_array_head(&mut record, 2);
+            write_text(&mut record, "cu");
+            write_int(&mut record, FORMAT);
+            self.transaction.put(space::FORMAT, &record)?;
+            self.has_format = true;
+        }
+        Ok(CatalogCache {
+            at: Some((self.transaction.commit()?, self.has_format)),
+            catalog: self.catalog,
+        })
+    }
+
+    /// The transaction underneath.
+    #[must_use]
+    pub fn transaction(&self) -> &Transaction {
+        &self.transaction
+    }
+
+    /// The transaction underneath.
+    pub fn transaction_mut(&mut self) -> &mut Transaction {
+        &mut self.transaction
+    }
+
+    /// The catalog as the transaction sees it.
+    #[must_use]
+    pub fn catalog(&self) -> &Rc<Catalog> {
+        &self.catalog
+    }
+
+    /// A number that no table, index or function has.
+    ///
+    /// # Errors
+    /// As the store fails; so do all that follow.
+    pub fn next_id(&mut self) -> Result<u32> {
+        catalog::next_id(&mut self.transaction)
+    }
+
+    /// A table by its name; none if it is absent.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if it can't be a name; so do all that take one.
+    #[inline(never)]
+    pub fn table(&self, name: &str) -> Result<Option<Rc<Table>>> {
+        check_table(name)?;
+        Ok(self.catalog.table(name).cloned())
+    }
+
+    /// A table that has to be there.
+    ///
+    /// # Errors
+    /// `UnknownTable` if it is not.
+    pub fn known_table(&self, name: &str) -> Result<Rc<Table>> {
+        self.table(name)?
+            .ok_or_else(|| Error::UnknownTable(name.to_string()))
+    }
+
+    /// A table, made if it is absent.
+    ///
+    /// # Errors
+    /// As [`Database::table`].
+    #[inline(never)]
+    pub fn ensure_table(&mut self, name: &str) -> Result<Rc<Table>> {
+        if let Some(table) = self.table(name)? {
+            return Ok(table);
+        }
+        let table = Table {
+            id: self.next_id()?,
+            has_functions: false,
+            indexes: Vec::new(),
+        };
+        self.set_table(name, table)
+    }
+
+    /// Sets what the catalog says of a table.
+    pub(crate) fn set_table(&mut self, name: &str, table: Table) -> Result<Rc<Table>> {
+        Rc::make_mut(&mut self.catalog).put(&mut self.transaction, name, table)
+    }
+
+    /// Whether there is a table of this name; `_home` always is.
+    #[must_use]
+    pub fn has_table(&self, name: &str) -> bool {
+        self.catalog.table(name).is_some()
+    }
+
+    /// The names of the tables but `_home`, in order.
+    #[must_use]
+    pub fn table_names(&self) -> Vec<String> {
+        self.catalog.tables().map(|(name, _)| name.to_string()).collect()
+    }
+
+    /// Makes a table; nothing happens if it is there.
+    ///
+    /// # Errors
+    /// As [`Database::ensure_table`].
+    pub fn create_table(&mut self, name: &str) -> Result<()> {
+        self.ensure_table(name).map(|_| ())
+    }
+
+    /// Removes a table and all that is in it. False if it is absent.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for `_home`.
+    pub fn drop_table(&mut self, name: &str) -> Result<bool> {
+        if name == HOME {
+            return Err(Error::argument(
+                "table",
+                "_home is always there; delete its documents instead",
+            ));
+        }
+        let Some(table) = self.table(name)? else {
+            return Ok(false);
+        };
+        self.clear(&table)?;
+        Rc::make_mut(&mut self.catalog).remove(&mut self.transaction, name)?;
+        Ok(true)
+    }
+
+    /// Deletes all documents of a table, and keeps the table and its indexes.
+    ///
+    /// # Errors
+    /// As [`Database::table`].
+    pub fn clear_table(&mut self, name: &str) -> Result<()> {
+        match self.table(name)? {
+            Some(table) => self.clear(&table),
+            None => Ok(()),
+        }
+    }
+
+    fn clear(&mut self, table: &Table) -> Result<()> {
+        if table.has_functions {
+            let mut functions = Vec::new();
+            let mut cursor = self.transaction.prefix(&prefix(space::DOCUMENT, table.id)).eager();
+            while let Some((_, document)) = cursor.next(&self.transaction)? {
+                functions.extend(as_function(document));
+            }
+            for id in functions {
+                crate::function::free(self, id)?;
+            }
+        }
+        self.transaction.delete_prefix(&prefix(space::DOCUMENT, table.id))?;
+        for index in &table.indexes {
+            self.transaction.delete_prefix(&prefix(space::INDEX, index.id))?;
+        }
+        Ok(())
+    }
+
+    /// A document; none if it or its table is absent.
+    ///
+    /// # Errors
+    /// As [`Database::table`].
+    pub fn get(&self, table: &str, key: &Key) -> Result<Option<Rc<[u8]>>> {
+        match self.table(table)? {
+            Some(table) => self.transaction.get(&document_key(table.id, key)),
+            None => Ok(None),
+        }
+    }
+
+    /// Stores a document. The bytes are an accepted value and not null.
+    ///
+    /// # Errors
+    /// As [`Database::table`]; `LimitExceeded` if it can't be indexed.
+    pub fn put(&mut self, table: &str, key: &Key, document: &[u8]) -> Result<()> {
+        let table = self.ensure_table(table)?;
+        self.replace(&table, key, Some(document)).map(|_| ())
+    }
+
+    /// Deletes a document. False if it or its table is absent.
+    ///
+    /// # Errors
+    /// As [`Database::table`].
+    pub fn delete(&mut self, table: &str, key: &Key) -> Result<bool> {
+        match self.table(table)? {
+            Some(table) => self.replace(&table, key, None),
+            None => Ok(false),
+        }
+    }
+
+    /// Stores the reference to a persisted function as a document.
+    ///
+    /// # Errors
+    /// As [`Database::put`].
+    pub fn put_function(&mut self, table_name: &str, key: &Key, id: u32) -> Result<()> {
+        let mut table = self.ensure_table(table_name)?;
+        if !table.has_functions {
+            table = self.set_table(
+                table_name,
+                Table {
+                    has_functions: true,
+                    ..Table::clone(&table)
+                },
+            )?;
+        }
+        let mut document = Vec::new();
+        write_function(&mut document, u64::from(id));
+        self.replace(&table, key, Some(&document)).map(|_| ())
+    }
+
+    /// Puts a document, or nothing, in the place of what is there, and brings the indexes along. Whether
+    /// something was there is known only where the table needs to know, or nothing is put.
+    #[inline(never)]
+    fn replace(&mut self, table: &Table, key: &Key, new: Option<&[u8]>) -> Result<bool> {
+        let store_key = document_key(table.id, key);
+        let old = if table.needs_old() || new.is_none() {
+            self.transaction.get(&store_key)?
+        } else {
+            None
+        };
+        if let Some(id) = old.as_deref().and_then(as_function) {
+            crate::function::free(self, id)?;
+        }
+        if new.is_none() && old.is_none() {
+            return Ok(false);
+        }
+        // All entries are known before any is written: a script may catch the error and go on.
+        let key = &store_key[PREFIX_SIZE..];
+        let changes = table
+            .indexes
+            .iter()
+            .map(|index| crate::index::change(index, key, old.as_deref(), new))
+            .collect::<Result<Vec<_>>>()
+            .map_err(|error| error.under("value"))?;
+        for change in changes {
+            change.write(&mut self.transaction)?;
+        }
+        match new {
+            Some(document) => self.transaction.put(&store_key, document)?,
+            None => self.transaction.delete(&store_key)?,
+        }
+        Ok(old.is_some())
+    }
+
+    /// Walks the documents of a table in the order of their keys, behind `after`. None if it is absent.
+    ///
+    /// [`Key::decode`] reads the entries' keys from [`PREFIX_SIZE`] on.
+    #[must_use]
+    pub fn documents(&self, table: &str, after: Option<&Key>) -> Option<Cursor> {
+        let table = self.catalog.table(table)?;
+        let all = prefix(space::DOCUMENT, table.id);
+        let end = successor(&all);
+        let start = match after {
+            Some(key) => {
+                let mut start = document_key(table.id, key);
+                start.push(0);
+                start
+            }
+            None => all,
+        };
+        Some(Cursor::new(start, end, Direction::Forward))
+    }
+
+    /// The largest positive integer among a table's keys; 0 if there is none.
+    ///
+    /// # Errors
+    /// As the store fails.
+    pub fn last_integer(&self, table: &str) -> Result<i64> {
+        let Some(table) = self.catalog.table(table) else {
+            return Ok(0);
+        };
+        let first = document_key(table.id, &Key::Integer(1));
+        let mut end = document_key(table.id, &Key::Integer(i64::MAX));
+        end.push(0);
+        let mut cursor = Cursor::new(first, end, Direction::Backward).expecting(1);
+        match cursor.next(&self.transaction)? {
+            Some((key, _)) => match Key::decode(&key[PREFIX_SIZE..])? {
+                Key::Integer(last) => Ok(last),
+                _ => Ok(0),
+            },
+            None => Ok(0),
+        }
+    }
+}
+
+/// Whether the format record is there. A store without it has to be empty.
+fn check_format(transaction: &Transaction) -> Result<bool> {
+    let unsupported = |message: String| {
+        Err(Error::UnsupportedFormat(crate::error::Problem {
+            place: "store".to_string(),
+            message,
+        }))
+    };
+    let foreign = "the store holds something that Cu did not write; open another place";
+    match transaction.get(space::FORMAT)? {
+        None => {
+            let mut all = Cursor::new(Vec::new(), Vec::new(), Direction::Forward).expecting(1);
+            if all.next(transaction)?.is_some() {
+                return unsupported(foreign.to_string());
+            }
+            Ok(false)
+        }
+        Some(record) => {
+            // These bytes may be anybody's: they are a value only if they pass.
+            let Ok(record) = crate::value::accept(&record, "store") else {
+                return unsupported(foreign.to_string());
+            };
+            let mut parts = crate::value::elements(&record).map(Item::of);
+            match (parts.next(), parts.next()) {
+                (Some(Item::Text("cu")), Some(Item::Int(FORMAT))) => Ok(true),
+                (Some(Item::Text("cu")), Some(Item::Int(newer))) => unsupported(format!(
+                    "the store has format {newer}, this version of Cu reads format {FORMAT}; use a newer Cu"
+                )),
+                _ => unsupported(foreign.to_string()),
+            }
+        }
+    }
+}

@@ -1,0 +1,435 @@
+//! The engine: one method for each exported function of `wit/database.wit`.
+
+use std::rc::Rc;
+
+use sha2::{Digest, Sha256};
+
+use crate::batch::{self, check_document};
+use crate::catalog::{Index, FORMAT};
+use crate::database::{CatalogCache, Database};
+use crate::error::{Error, Limit, Result};
+use crate::function::{self, FunctionInfo};
+use crate::index::{self, Definition};
+use crate::key::{document_key, prefix, space, successor, write_encoded_key, Key, PREFIX_SIZE};
+use crate::lua::{CallOptions, Console, Machine};
+use crate::name::HOME;
+use crate::pack::{write_bytes, write_optional};
+use crate::query;
+use crate::store::{Cursor, Direction, Store};
+use crate::value::{
+    accept, accept_argument, elements, write_array_head, write_int, write_map_head, write_null,
+    write_text, Item,
+};
+
+/// Bytes of a page of a scan, about.
+const SCAN_PAGE: usize = 1 << 20;
+
+/// What `tables.list` tells of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableInfo {
+    /// Its name.
+    pub name: String,
+    /// How many documents it holds.
+    pub documents: u64,
+    /// How many indexes it has.
+    pub indexes: u32,
+}
+
+/// What `indexes.list` tells of an index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexInfo {
+    /// Its name.
+    pub name: String,
+    /// Its definition, as a value.
+    pub definition: Vec<u8>,
+    /// How many entries it has.
+    pub entries: u64,
+}
+
+/// Where a scan starts and ends.
+#[derive(Debug, Clone, Default)]
+pub struct ScanRange {
+    /// The first key that belongs to it.
+    pub start: Option<Key>,
+    /// The first key that no longer does.
+    pub end: Option<Key>,
+    /// From the last key to the first one.
+    pub backward: bool,
+    /// At most so many documents.
+    pub limit: u32,
+}
+
+/// A page of a scan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScanPage {
+    /// An array of `[key, document]`.
+    pub rows: Vec<u8>,
+    /// Where the range goes on.
+    pub next: Option<Key>,
+}
+
+/// One instance: what it keeps besides the store is a cache.
+pub struct Engine {
+    store: Box<dyn Store>,
+    console: Rc<dyn Console>,
+    cache: CatalogCache,
+    machine: Option<Machine>,
+}
+
+#[expect(
+    clippy::missing_errors_doc,
+    reason = "wit/database.wit says for each function how it fails"
+)]
+#[expect(missing_docs, reason = "wit/database.wit documents each function")]
+impl Engine {
+    /// An engine over a store.
+    #[must_use]
+    pub fn new(store: Box<dyn Store>, console: Rc<dyn Console>) -> Self {
+        Engine {
+            store,
+            console,
+            cache: CatalogCache::default(),
+            machine: None,
+        }
+    }
+
+    #[inline(never)]
+    fn begin(&mut self) -> Result<Database> {
+        let db = Database::begin(&*self.store, &self.cache)?;
+        if self.cache.version() != Some(db.transaction().version())
+            && let Some(machine) = &mut self.machine
+        {
+            machine.forget();
+        }
+        Ok(db)
+    }
+
+    fn read<T>(&mut self, work: impl FnOnce(&Database) -> Result<T>) -> Result<T> {
+        let db = self.begin()?;
+        let result = work(&db);
+        self.cache = db.into_cache();
+        result
+    }
+
+    fn write<T>(&mut self, work: impl FnOnce(&mut Database) -> Result<T>) -> Result<T> {
+        let mut db = self.begin()?;
+        let result = work(&mut db)?;
+        let functions = db
+            .transaction()
+            .has_written(&[space::FUNCTION], &[space::CELL + 1]);
+        self.cache = db.commit()?;
+        if let Some(machine) = self.machine.as_mut().filter(|_| functions) {
+            machine.forget();
+        }
+        Ok(result)
+    }
+
+    /// Runs Lua in a transaction. Where it fails, what the machine loaded goes too: it may have changed.
+    fn script(
+        &mut self,
+        work: impl FnOnce(&mut Machine, Database) -> (Database, Result<Vec<u8>>),
+    ) -> Result<Vec<u8>> {
+        let db = self.begin()?;
+        let machine = match &mut self.machine {
+            Some(machine) => machine,
+            none => none.insert(Machine::new(self.console.clone())?),
+        };
+        let (db, result) = work(machine, db);
+        let done = result.and_then(|result| Ok((db.commit()?, result)));
+        match done {
+            Ok((cache, result)) => {
+                self.cache = cache;
+                Ok(result)
+            }
+            Err(error) => {
+                machine.forget();
+                Err(error)
+            }
+        }
+    }
+
+    pub fn tables_list(&mut self) -> Result<Vec<TableInfo>> {
+        self.read(table_infos)
+    }
+
+    pub fn tables_drop(&mut self, table: &str) -> Result<bool> {
+        self.write(|db| db.drop_table(table))
+    }
+
+    pub fn documents_get(&mut self, table: &str, key: &Key) -> Result<Option<Vec<u8>>> {
+        let key = check_key(key, "key")?;
+        self.read(|db| Ok(db.get(table, &key)?.map(|document| document.to_vec())))
+    }
+
+    pub fn documents_put(&mut self, table: &str, key: &Key, value: &[u8]) -> Result<()> {
+        let key = check_key(key, "key")?;
+        let value = accept(value, "value")?;
+        check_document(&value)?;
+        self.write(|db| db.put(table, &key, &value))
+    }
+
+    pub fn documents_delete(&mut self, table: &str, key: &Key) -> Result<bool> {
+        let key = check_key(key, "key")?;
+        self.write(|db| db.delete(table, &key))
+    }
+
+    pub fn documents_get_many(&mut self, table: &str, keys: &[u8]) -> Result<Vec<u8>> {
+        let keys = accept_argument(keys, "keys")?;
+        let Item::List(count, _) = Item::of(&keys) else {
+            return Err(Error::argument("keys", "the keys are no array"));
+        };
+        let keys = elements(&keys)
+            .enumerate()
+            .map(|(number, key)| Key::of_value(key, &format!("keys[{number}]")))
+            .collect::<Result<Vec<_>>>()?;
+        self.read(|db| {
+            let mut out = Vec::new();
+            write_array_head(&mut out, count);
+            let Some(table) = db.table(table)? else {
+                out.resize(out.len() + count, crate::value::NULL);
+                return Ok(out);
+            };
+            let keys: Vec<_> = keys.iter().map(|key| document_key(table.id, key)).collect();
+            for document in db.transaction().get_many(&keys)? {
+                match document {
+                    Some(document) => out.extend_from_slice(&document),
+                    None => write_null(&mut out),
+                }
+            }
+            Ok(out)
+        })
+    }
+
+    pub fn documents_scan(&mut self, table: &str, range: &ScanRange) -> Result<ScanPage> {
+        if range.limit == 0 {
+            return Err(Error::argument("range.limit", "the limit is 0; ask for at least 1 document"));
+        }
+        let bound = |key: &Option<Key>, place| {
+            key.as_ref().map(|key| check_key(key, place)).transpose()
+        };
+        let start = bound(&range.start, "range.start")?;
+        let end = bound(&range.end, "range.end")?;
+        self.read(|db| {
+            let table = db.known_table(table)?;
+            let all = prefix(space::DOCUMENT, table.id);
+            let end = match &end {
+                Some(key) => document_key(table.id, key),
+                None => successor(&all),
+            };
+            let start = match &start {
+                Some(key) => document_key(table.id, key),
+                None => all,
+            };
+            scan_page(db, start, end, range)
+        })
+    }
+
+    pub fn documents_apply(&mut self, operations: &[u8]) -> Result<Vec<u8>> {
+        let operations =
+            accept_argument(operations, "").map_err(|error| error.at_least_in("operations"))?;
+        self.write(|db| batch::apply(db, &operations))
+    }
+
+    pub fn indexes_create(&mut self, table: &str, definition: &[u8]) -> Result<IndexInfo> {
+        let definition = Definition::parse(&accept(definition, "definition")?)?;
+        self.write(|db| {
+            let index = index::create(db, table, definition)?;
+            index_info(db, &index)
+        })
+    }
+
+    pub fn indexes_drop(&mut self, table: &str, name: &str) -> Result<bool> {
+        self.write(|db| index::remove(db, table, name))
+    }
+
+    pub fn indexes_list(&mut self, table: &str) -> Result<Vec<IndexInfo>> {
+        self.read(|db| {
+            let table = db.known_table(table)?;
+            table.indexes.iter().map(|index| index_info(db, index)).collect()
+        })
+    }
+
+    pub fn queries_run(&mut self, query: &[u8]) -> Result<Vec<u8>> {
+        let query = parse_query(query)?;
+        self.read(|db| query::run(db, &query))
+    }
+
+    pub fn queries_count(&mut self, query: &[u8]) -> Result<u64> {
+        let query = parse_query(query)?;
+        self.read(|db| query::count(db, &query))
+    }
+
+    pub fn queries_explain(&mut self, query: &[u8]) -> Result<Vec<u8>> {
+        let query = parse_query(query)?;
+        self.read(|db| query::explain(db, &query))
+    }
+
+    pub fn lua_eval(&mut self, source: &str, arguments: &[u8], options: &CallOptions) -> Result<Vec<u8>> {
+        let arguments = accept_arguments(arguments)?;
+        self.script(|machine, db| machine.eval(db, source, &arguments, options))
+    }
+
+    pub fn functions_persist(&mut self, table: &str, name: &str, source: &str) -> Result<()> {
+        self.script(|machine, db| {
+            let (db, result) = machine.persist(db, table, name, source);
+            (db, result.map(|()| Vec::new()))
+        })
+        .map(|_| ())
+    }
+
+    pub fn functions_call(
+        &mut self,
+        table: &str,
+        name: &str,
+        arguments: &[u8],
+        options: &CallOptions,
+    ) -> Result<Vec<u8>> {
+        let arguments = accept_arguments(arguments)?;
+        self.script(|machine, db| machine.call(db, table, name, &arguments, options))
+    }
+
+    pub fn functions_list(&mut self, table: Option<&str>) -> Result<Vec<FunctionInfo>> {
+        self.read(|db| function::list(db, table))
+    }
+
+    pub fn functions_source(&mut self, table: &str, name: &str) -> Result<Option<String>> {
+        self.read(|db| function::source(db, table, name))
+    }
+
+    pub fn functions_delete(&mut self, table: &str, name: &str) -> Result<bool> {
+        self.write(|db| function::delete(db, table, name))
+    }
+
+    pub fn admin_stats(&mut self) -> Result<Vec<u8>> {
+        self.read(|db| {
+            let end = [space::DOCUMENT + 1];
+            let documents = db.transaction().count(&[space::DOCUMENT], &end)?;
+            let functions = db.transaction().count(&[space::FUNCTION], &[space::FUNCTION + 1])?;
+            let tables = table_infos(db)?;
+            let indexes = tables.iter().map(|table| i64::from(table.indexes)).sum();
+            let mut out = Vec::new();
+            write_map_head(&mut out, 7);
+            write_text(&mut out, "lua");
+            write_text(&mut out, Machine::release());
+            write_text(&mut out, "format");
+            write_int(&mut out, FORMAT);
+            write_text(&mut out, "tables");
+            write_int(&mut out, i64::try_from(tables.len()).unwrap_or(i64::MAX));
+            write_text(&mut out, "indexes");
+            write_int(&mut out, indexes);
+            write_text(&mut out, "version");
+            write_text(&mut out, env!("CARGO_PKG_VERSION"));
+            write_text(&mut out, "documents");
+            write_int(&mut out, i64::try_from(documents).unwrap_or(i64::MAX));
+            write_text(&mut out, "functions");
+            write_int(&mut out, i64::try_from(functions).unwrap_or(i64::MAX));
+            Ok(out)
+        })
+    }
+
+    pub fn admin_digest(&mut self) -> Result<Vec<u8>> {
+        self.read(|db| {
+            let mut hash = Sha256::new();
+            let mut all = Cursor::new(Vec::new(), Vec::new(), Direction::Forward).eager();
+            let mut packed = Vec::new();
+            while let Some((key, value)) = all.next(db.transaction())? {
+                packed.clear();
+                write_bytes(&mut packed, key);
+                write_optional(&mut packed, Some(value));
+                hash.update(&packed);
+            }
+            Ok(hash.finalize().to_vec())
+        })
+    }
+}
+
+/// A key from outside, checked, and a text where the bytes are one.
+fn check_key(key: &Key, place: &str) -> Result<Key> {
+    match key {
+        Key::Integer(int) => Ok(Key::Integer(*int)),
+        Key::Text(text) => Key::string(text.as_bytes(), place),
+        Key::Bytes(bytes) => Key::string(bytes, place),
+    }
+}
+
+fn parse_query(query: &[u8]) -> Result<query::Query> {
+    accept_argument(query, "")
+        .and_then(|query| query::parse(&query))
+        .map_err(|error| error.at_least_in("query"))
+}
+
+fn table_infos(db: &Database) -> Result<Vec<TableInfo>> {
+    let catalog = db.catalog();
+    let mut all = Vec::new();
+    let home = catalog.table(HOME).map(|table| (HOME, table));
+    for (name, table) in home.into_iter().chain(catalog.tables()) {
+        let documents = count_prefix(db, space::DOCUMENT, table.id)?;
+        if name != HOME || documents > 0 || !table.indexes.is_empty() {
+            let info = TableInfo {
+                name: name.to_string(),
+                documents,
+                indexes: u32::try_from(table.indexes.len()).unwrap_or(u32::MAX),
+            };
+            let at = all.partition_point(|there: &TableInfo| there.name < info.name);
+            all.insert(at, info);
+        }
+    }
+    Ok(all)
+}
+
+fn accept_arguments(arguments: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>> {
+    let arguments = accept_argument(arguments, "arguments")?;
+    match Item::of(&arguments) {
+        Item::List(count, _) if count <= 200 => Ok(arguments),
+        Item::List(..) => Err(Error::limit(
+            Limit::CallDepth,
+            200,
+            "arguments",
+            "there are more than 200 arguments; send a list as one of them",
+        )),
+        _ => Err(Error::argument("arguments", "the arguments are no array")),
+    }
+}
+
+fn count_prefix(db: &Database, space: u8, id: u32) -> Result<u64> {
+    let start = prefix(space, id);
+    db.transaction().count(&start, &successor(&start))
+}
+
+fn index_info(db: &Database, index: &Index) -> Result<IndexInfo> {
+    let mut definition = Vec::new();
+    index.write_definition(&mut definition);
+    Ok(IndexInfo {
+        name: index.name.clone(),
+        definition,
+        entries: count_prefix(db, space::INDEX, index.id)?,
+    })
+}
+
+fn scan_page(db: &Database, start: Vec<u8>, end: Vec<u8>, range: &ScanRange) -> Result<ScanPage> {
+    let direction = if range.backward { Direction::Backward } else { Direction::Forward };
+    let limit = usize::try_from(range.limit).unwrap_or(usize::MAX);
+    let mut cursor = Cursor::new(start, end, direction).expecting(limit.saturating_add(1));
+    let mut body = Vec::new();
+    let mut rows = 0usize;
+    let mut last = Vec::new();
+    let mut next = None;
+    while let Some((key, document)) = cursor.next(db.transaction())? {
+        let key = &key[PREFIX_SIZE..];
+        if rows == limit || body.len() >= SCAN_PAGE {
+            // Forward the page goes on at the key that no longer fits, backward it ends before the last one.
+            next = Some(Key::decode(if range.backward { &last } else { key })?);
+            break;
+        }
+        write_array_head(&mut body, 2);
+        write_encoded_key(key, &mut body)?;
+        body.extend_from_slice(document);
+        last.clear();
+        last.extend_from_slice(key);
+        rows += 1;
+    }
+    let mut out = Vec::with_capacity(body.len() + 9);
+    write_array_head(&mut out, rows);
+    out.append(&mut body);
+    Ok(ScanPage { rows: out, next })
+}

@@ -1,0 +1,21 @@
+//! The guest of Cu: values, documents, indexes, queries and Lua over an ordered store.
+//!
+//! [`Engine`] has one method for each exported function of `wit/database.wit`. It is plain Rust
+//! over the [`store::Store`] trait; the crate in `component/` puts it behind the interfaces of `wit/`.
+
+pub mod batch;
+pub mod catalog;
+pub mod database;
+pub mod engine;
+pub mod function;
+pub mod index;
+pub mod lua;
+pub mod name;
+pub mod query;
+
+pub use cu_core::{bytes, error, key, pack, store, value};
+pub use engine::{Engine, IndexInfo, ScanPage, ScanRange, TableInfo};
+pub use error::{Error, Result};
+pub use function::FunctionInfo;
+pub use key::Key;
+pub use lua::{CallOptions, Console};

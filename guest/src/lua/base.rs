@@ -1,0 +1,475 @@
+//! The basic functions, where they differ from Lua's own.
+
+use std::ffi::{CStr, c_int};
+
+use mlua::ffi::{self, lua_upvalueindex};
+
+use super::context::{HOOK_STEP, context, enter, misuse, slot};
+use super::decode::mark;
+use super::external;
+use super::stack::{Kind, Native, REGISTRY, Stack, lua_State};
+
+/// The key, which no script can make, under which a metatable of a read-only table keeps what is behind it.
+pub(super) static BEHIND: u8 = 0;
+
+/// Replacements. Each closure's first upvalue is Lua's own function, if there is one of the name.
+pub(super) const FUNCTIONS: &[(&str, Native)] = &[
+    ("collectgarbage", collect_garbage),
+    ("list", list),
+    ("load", load),
+    ("map", map),
+    ("next", next),
+    ("pairs", pairs),
+    ("pcall", pcall),
+    ("print", print),
+    ("rawequal", raw_equal),
+    ("rawget", raw_get),
+    ("rawlen", raw_len),
+    ("rawset", raw_set),
+    ("setmetatable", set_metatable),
+    ("tostring", to_string),
+    ("xpcall", xpcall),
+];
+
+/// What is taken as it is.
+pub(super) const KEPT: &[&str] = &[
+    "_VERSION",
+    "assert",
+    "error",
+    "getmetatable",
+    "ipairs",
+    "select",
+    "tonumber",
+    "type",
+];
+
+/// Runs Lua's own function, which is the running closure's first upvalue, in its place. Raising as it does.
+pub(super) fn original(state: *mut lua_State) -> c_int {
+    match Stack::of(state).native(lua_upvalueindex(1)) {
+        // SAFETY: it is a C function of Lua and finds the arguments as its own.
+        Some(function) => unsafe { function(state) },
+        None => 0,
+    }
+}
+
+// Errors: nothing catches what ends the call.
+
+/// The end of `pcall` and `xpcall`, whether or not a coroutine was left in between.
+unsafe extern "C-unwind" fn finish(state: *mut lua_State, status: c_int, extra: isize) -> c_int {
+    let stack = Stack::of(state);
+    if status == ffi::LUA_OK || status == ffi::LUA_YIELD {
+        return stack.top() - c_int::try_from(extra).unwrap_or(0);
+    }
+    if context(stack).is_uncatchable(stack, status) {
+        stack.error();
+    }
+    stack.push_bool(false);
+    stack.insert(-2);
+    2
+}
+
+unsafe extern "C-unwind" fn pcall(state: *mut lua_State) -> c_int {
+    let stack = Stack::of(state);
+    stack.check_any(1);
+    stack.push_bool(true);
+    stack.insert(1);
+    // SAFETY: the function and its arguments are on the stack, above `true`.
+    unsafe {
+        let status = ffi::lua_pcallk(state, stack.top() - 2, ffi::LUA_MULTRET, 0, 0, Some(finish));
+        finish(state, status, 0)
+    }
+}
+
+unsafe extern "C-unwind" fn xpcall(state: *mut lua_State) -> c_int {
+    let stack = Stack::of(state);
+    let given = stack.top();
+    // SAFETY: as in Lua's own: `f, handler, true, f, arguments`.
+    unsafe {
+        ffi::luaL_checktype(state, 2, ffi::LUA_TFUNCTION);
+        stack.copy(2);
+        stack.push_closure(handle, 1);
+        stack.replace(2);
+        stack.push_bool(true);
+        stack.copy(1);
+        ffi::lua_rotate(state, 3, 2);
+        let status = ffi::lua_pcallk(state, given - 2, ffi::LUA_MULTRET, 2, 2, Some(finish));
+        finish(state, status, 2)
+    }
+}
+
+/// The handler of `xpcall`, around the script's. An error that the hook raises finds it while hooks are off,
+/// so the script's must not run then: nothing would end it.
+unsafe extern "C-unwind" fn handle(state: *mut lua_State) -> c_int {
+    let stack = Stack::of(state);
+    if !context(stack).is_fatal() {
+        stack.copy(lua_upvalueindex(1));
+        stack.insert(1);
+        stack.call(1, 1);
+    }
+    1
+}
+
+unsafe extern "C-unwind" fn load(state: *mut lua_State) -> c_int {
+    let stack = Stack::of(state);
+    if stack.to_bytes(3).is_some_and(|mode| !mode.contains(&b't')) {
+        stack.push_nil();
+        stack.push_bytes(b"only text can be loaded (mode has no 't')");
+        return 2;
+    }
+    stack.set_top(stack.top().clamp(3, 4));
+    stack.push_bytes(b"t");
+    stack.replace(3);
+    let count = original(state);
+    // A reader's error comes back as a message.
+    if count == 2 && context(stack).is_uncatchable(stack, ffi::LUA_OK) {
+        stack.error();
+    }
+    count
+}
+
+// Tables: what stands behind external and read-only tables is theirs.
+
+/// Pushes what is behind a read-only table and says true, or pushes nothing.
+fn push_behind(stack: Stack, index: c_int) -> bool {
+    let index = stack.absolute(index);
+    if !stack.push_metatable(index) {
+        return false;
+    }
+    stack.raw_get_pointer(-1, (&raw const BEHIND).cast());
+    stack.remove(-2);
+    if stack.is_table(-1) {
+        return true;
+    }
+    stack.pop(1);
+    false
+}
+
+unsafe extern "C-unwind" fn next(state: *mut lua_State) -> c_int {
+    let stack = Stack::of(state);
+    stack.check_table(1);
+    stack.set_top(2);
+    let metatable = stack.metatable(1);
+    if !metatable.is_null() {
+        let context = context(stack);
+        if metatable == context.marks.external.get() {
+            return enter(state, |stack, context| {
+                let view = external::view_bytes(stack, context, 1).unwrap_or_default();
+                external::push_next(stack, context, view, 2)
+            });
+        }
+        if push_behind(stack, 1) {
+            return next_behind(stack);
+        }
+    }
+    found(stack, stack.next(1))
+}
+
+fn found(stack: Stack, found: bool) -> c_int {
+    if found {
+        return 2;
+    }
+    stack.push_nil();
+    1
+}
+
+/// The next entry of a table and then of the one behind it, which is on the top.
+fn next_behind(stack: Stack) -> c_int {
+    let is_own = |key: c_int| {
+        stack.copy(key);
+        stack.raw_get(1);
+        let own = !stack.is_nil(-1);
+        stack.pop(1);
+        own
+    };
+    if stack.is_nil(2) || is_own(2) {
+        stack.copy(2);
+        if stack.next(1) {
+            return 2;
+        }
+        stack.push_nil();
+    } else {
+        stack.copy(2);
+    }
+    while stack.next(3) {
+        if !is_own(-2) {
+            return 2;
+        }
+        stack.pop(1);
+    }
+    stack.push_nil();
+    1
+}
+
+unsafe extern "C-unwind" fn pairs(state: *mut lua_State) -> c_int {
+    let stack = Stack::of(state);
+    if stack.push_metafield(1, c"__pairs") {
+        stack.pop(1);
+        return original(state);
+    }
+    stack.check_table(1);
+    stack.push_native(next);
+    stack.copy(1);
+    stack.push_nil();
+    3
+}
+
+unsafe extern "C-unwind" fn raw_get(state: *mut lua_State) -> c_int {
+    let stack = Stack::of(state);
+    stack.check_table(1);
+    stack.check_any(2);
+    stack.set_top(2);
+    if external::is_external(stack, context(stack), 1) {
+        return enter(state, |stack, context| {
+            let view = external::view_bytes(stack, context, 1).unwrap_or_default();
+            external::push_member(stack, context, view, 2)?;
+            Ok(1)
+        });
+    }
+    let behind = push_behind(stack, 1);
+    stack.copy(2);
+    stack.raw_get(1);
+    if behind && stack.is_nil(-1) {
+        stack.copy(2);
+        stack.raw_get(3);
+    }
+    1
+}
+
+unsafe extern "C-unwind" fn raw_set(state: *mut lua_State) -> c_int {
+    let stack = Stack::of(state);
+    stack.check_table(1);
+    stack.check_any(2);
+    stack.check_any(3);
+    stack.set_top(3);
+    let context = context(stack);
+    if external::is_external(stack, context, 1) {
+        return enter(state, |stack, context| {
+            let view = external::view_bytes(stack, context, 1).unwrap_or_default();
+            external::assign(stack, context, view, 2, 3)?;
+            stack.copy(1);
+            Ok(1)
+        });
+    }
+    if stack.metatable(1) != context.marks.globals.get() && push_behind(stack, 1) {
+        stack.raise(READ_ONLY);
+    }
+    stack.set_top(3);
+    original(state)
+}
+
+unsafe extern "C-unwind" fn raw_len(state: *mut lua_State) -> c_int {
+    if external::is_external(Stack::of(state), context(Stack::of(state)), 1) {
+        return enter(state, |stack, context| {
+            let view = external::view_bytes(stack, context, 1).unwrap_or_default();
+            stack.push_integer(external::length(context, view)?);
+            Ok(1)
+        });
+    }
+    original(state)
+}
+
+unsafe extern "C-unwind" fn raw_equal(state: *mut lua_State) -> c_int {
+    let stack = Stack::of(state);
+    if stack.top() >= 2 && external::same(stack, context(stack), 1, 2) {
+        stack.push_bool(true);
+        return 1;
+    }
+    original(state)
+}
+
+const READ_ONLY: &CStr =
+    c"the standard library is read-only; keep your own functions in a table of your own";
+
+/// `__newindex` of read-only tables.
+pub(super) unsafe extern "C-unwind" fn refuse(state: *mut lua_State) -> c_int {
+    Stack::of(state).raise(READ_ONLY)
+}
+
+/// As Lua's own, but that a list or map may get a metatable of the script's own instead of its mark, and
+/// that `__gc` has no effect: a finalizer would run at any time, even after its call.
+unsafe extern "C-unwind" fn set_metatable(state: *mut lua_State) -> c_int {
+    let stack = Stack::of(state);
+    stack.check_table(1);
+    if !(stack.top() >= 2 && (stack.is_nil(2) || stack.is_table(2))) {
+        // Which says what was expected.
+        return original(state);
+    }
+    stack.set_top(2);
+    let marks = &context(stack).marks;
+    let there = stack.metatable(1);
+    let is_marked = there == marks.list.get() || there == marks.map.get();
+    if !there.is_null() && !is_marked && stack.push_metafield(1, c"__metatable") {
+        stack.raise(c"cannot change a protected metatable");
+    }
+    // Lua looks for the finalizer just when the metatable is set.
+    let has_finalizer = stack.is_table(2) && {
+        stack.raw_get_field(2, "__gc");
+        !stack.is_nil(-1)
+    };
+    if has_finalizer {
+        stack.push_nil();
+        stack.raw_set_field(2, "__gc");
+    }
+    stack.copy(2);
+    stack.set_metatable(1);
+    if has_finalizer {
+        stack.raw_set_field(2, "__gc");
+    }
+    stack.copy(1);
+    1
+}
+
+/// Marks the first argument, or a new table, as a list or map.
+fn marked(state: *mut lua_State, metatable: i64) -> c_int {
+    let stack = Stack::of(state);
+    if stack.is_nil(1) {
+        stack.create_table(0, 0);
+    } else {
+        stack.check_table(1);
+        stack.set_top(1);
+        let there = stack.metatable(1);
+        let marks = &context(stack).marks;
+        if there == marks.external.get() {
+            stack.raise(c"an external table is a list or map already");
+        }
+        if !there.is_null() && there != marks.list.get() && there != marks.map.get() {
+            stack.raise(c"the table has a metatable; mark it before it gets one");
+        }
+    }
+    mark(stack, metatable);
+    1
+}
+
+unsafe extern "C-unwind" fn list(state: *mut lua_State) -> c_int {
+    marked(state, slot::LIST)
+}
+
+unsafe extern "C-unwind" fn map(state: *mut lua_State) -> c_int {
+    marked(state, slot::MAP)
+}
+
+// Text.
+
+/// Pushes what `tostring` gives. Lua's own shows addresses, which differ from run to run; here, objects
+/// are numbered in the order in which they are shown. Raising.
+pub(super) fn push_text(stack: Stack, index: c_int) {
+    let index = stack.absolute(index);
+    let kind = stack.kind(index);
+    let has_address = matches!(
+        kind,
+        Kind::Table | Kind::Function | Kind::Thread | Kind::Userdata
+    );
+    if kind == Kind::Number && stack.to_number(index).is_nan() {
+        // A processor sets the sign of NaN as it likes.
+        stack.push_bytes(b"nan");
+        return;
+    }
+    if !has_address {
+        // SAFETY: the index is valid.
+        unsafe { ffi::luaL_tolstring(stack.state, index, std::ptr::null_mut()) };
+        return;
+    }
+    if stack.push_metafield(index, c"__tostring") {
+        stack.pop(1);
+        // SAFETY: as above.
+        unsafe { ffi::luaL_tolstring(stack.state, index, std::ptr::null_mut()) };
+        return;
+    }
+    enter(stack.state, |stack, context| {
+        if context.serial.get() == 0 {
+            stack.create_table(0, 4);
+            stack.create_table(0, 1);
+            stack.push_bytes(b"k");
+            stack.raw_set_field(-2, "__mode");
+            stack.set_metatable(-2);
+            stack.raw_set_integer(REGISTRY, slot::NUMBERS);
+        }
+        stack.raw_get_integer(REGISTRY, slot::NUMBERS);
+        stack.copy(index);
+        stack.raw_get(-2);
+        let number = stack.to_integer(-1).unwrap_or_else(|| {
+            let number = context.serial.get() + 1;
+            context.serial.set(number);
+            stack.copy(index);
+            stack.push_integer(number);
+            stack.raw_set(-4);
+            number
+        });
+        stack.pop(2);
+        let mut name = match kind {
+            Kind::Table => "table",
+            Kind::Function => "function",
+            Kind::Thread => "thread",
+            _ => "userdata",
+        };
+        let named = stack.push_metafield(index, c"__name");
+        if named {
+            name = stack
+                .to_bytes(-1)
+                .and_then(|name| std::str::from_utf8(name).ok())
+                .unwrap_or(name);
+        }
+        stack.push_bytes(format!("{name}: 0x{number:08x}").as_bytes());
+        if named {
+            stack.remove(-2);
+        }
+        Ok(1)
+    });
+}
+
+unsafe extern "C-unwind" fn to_string(state: *mut lua_State) -> c_int {
+    let stack = Stack::of(state);
+    stack.check_any(1);
+    push_text(stack, 1);
+    1
+}
+
+unsafe extern "C-unwind" fn print(state: *mut lua_State) -> c_int {
+    let stack = Stack::of(state);
+    let count = stack.top();
+    for argument in 1..=count {
+        push_text(stack, argument);
+        enter(state, |stack, context| {
+            context.print(stack.to_bytes(-1).unwrap_or_default())?;
+            context.print(if argument == count { b"\n" } else { b"\t" })?;
+            Ok(0)
+        });
+        stack.pop(1);
+    }
+    if count == 0 {
+        enter(state, |_, context| context.print(b"\n").map(|()| 0));
+    }
+    0
+}
+
+unsafe extern "C-unwind" fn collect_garbage(state: *mut lua_State) -> c_int {
+    let stack = Stack::of(state);
+    enter(state, |_, context| context.charge(HOOK_STEP).map(|()| 0));
+    let option = if stack.is_nil(1) {
+        b"collect"
+    } else {
+        stack.to_bytes(1).unwrap_or_default()
+    };
+    let result = match option {
+        b"count" => {
+            #[expect(clippy::cast_precision_loss, reason = "a number of bytes")]
+            stack.push_number(context(stack).used() as f64 / 1024.0);
+            return 1;
+        }
+        // SAFETY: no finalizer is running, since there are none.
+        b"collect" => unsafe { ffi::lua_gc(state, ffi::LUA_GCCOLLECT) },
+        b"step" => {
+            // SAFETY: as above.
+            let done = unsafe { ffi::lua_gc(state, ffi::LUA_GCSTEP, 0 as c_int) };
+            stack.push_bool(done != 0);
+            return 1;
+        }
+        _ => {
+            return enter(state, |_, _| {
+                Err(misuse("only 'collect', 'step' and 'count' are available"))
+            });
+        }
+    };
+    stack.push_integer(i64::from(result));
+    1
+}

@@ -1,0 +1,283 @@
+//! The functions of the standard library that are guarded or replaced.
+
+use std::ffi::c_int;
+
+use mlua::ffi::{self, lua_upvalueindex};
+
+use super::base::{original, push_text};
+use super::context::{HOOK_STEP, context, countdown, enter};
+use super::external;
+use super::stack::{Kind, Native, Stack, lua_State};
+
+/// Replacements by library. Each closure's first upvalue is Lua's own function.
+pub(super) const FUNCTIONS: &[(&str, &str, Native)] = &[
+    ("coroutine", "close", close),
+    ("coroutine", "create", create),
+    ("coroutine", "resume", resume),
+    ("coroutine", "wrap", wrap),
+    ("string", "format", format),
+    ("string", "pack", pack),
+    ("string", "rep", repeat),
+    ("table", "concat", long),
+    ("table", "insert", long),
+    ("table", "move", move_elements),
+    ("table", "remove", remove),
+    ("table", "sort", sort),
+    ("table", "unpack", long),
+];
+
+fn charge(state: *mut lua_State, instructions: i64) {
+    enter(state, |_, context| context.charge(instructions).map(|()| 0));
+}
+
+// Coroutines.
+
+/// What a coroutine runs after the last look at the budget is never seen, so it is paid in advance.
+unsafe extern "C-unwind" fn create(state: *mut lua_State) -> c_int {
+    charge(state, HOOK_STEP);
+    original(state)
+}
+
+unsafe extern "C-unwind" fn resume(state: *mut lua_State) -> c_int {
+    let coroutine = Stack::of(state).to_thread(1);
+    if coroutine.is_null() {
+        // Which says what was expected.
+        return original(state);
+    }
+    let resumed_by = countdown::switch(coroutine);
+    let count = original(state);
+    countdown::switch(resumed_by);
+    pass_on(state, coroutine, count)
+}
+
+unsafe extern "C-unwind" fn wrap(state: *mut lua_State) -> c_int {
+    charge(state, HOOK_STEP);
+    let stack = Stack::of(state);
+    // SAFETY: the function moves from the one stack to the other, which is new.
+    unsafe {
+        ffi::luaL_checktype(state, 1, ffi::LUA_TFUNCTION);
+        let coroutine = ffi::lua_newthread(state);
+        stack.copy(1);
+        ffi::lua_xmove(state, coroutine, 1);
+    }
+    stack.push_closure(wrapped, 1);
+    1
+}
+
+/// The function that `coroutine.wrap` gives. Lua's own closes a coroutine that fails, which runs handlers of the
+/// script, while hooks are off if the error came from one; here, nothing runs after what ends the call.
+unsafe extern "C-unwind" fn wrapped(state: *mut lua_State) -> c_int {
+    let stack = Stack::of(state);
+    let coroutine = stack.to_thread(lua_upvalueindex(1));
+    let given = stack.top();
+    let other = Stack::of(coroutine);
+    if !other.reserve(given) {
+        stack.raise(c"too many arguments for the coroutine");
+    }
+    let mut count = 0;
+    // SAFETY: both stacks have room, and the coroutine is anchored in the closure.
+    let status = unsafe {
+        ffi::lua_xmove(state, coroutine, given);
+        let resumed_by = countdown::switch(coroutine);
+        let status = ffi::lua_resume(coroutine, state, given, &raw mut count);
+        countdown::switch(resumed_by);
+        status
+    };
+    if status == ffi::LUA_OK || status == ffi::LUA_YIELD {
+        if !stack.reserve(count + 1) {
+            other.pop(count);
+            stack.raise(c"too many results of the coroutine");
+        }
+        // SAFETY: as above.
+        unsafe { ffi::lua_xmove(coroutine, state, count) };
+        return count;
+    }
+    // SAFETY: the error's value is on the top. A coroutine that could not be resumed has no error to close with.
+    unsafe {
+        let failed = !matches!(ffi::lua_status(coroutine), ffi::LUA_OK | ffi::LUA_YIELD);
+        if failed && !context(stack).is_uncatchable(other, status) {
+            ffi::lua_closethread(coroutine, state);
+        }
+        ffi::lua_xmove(coroutine, state, 1);
+    }
+    if stack.kind(-1) == Kind::String && !context(stack).is_fatal() {
+        stack.push_where(1);
+        stack.insert(-2);
+        stack.concat(2);
+    }
+    stack.error()
+}
+
+unsafe extern "C-unwind" fn close(state: *mut lua_State) -> c_int {
+    let coroutine = Stack::of(state).to_thread(1);
+    // SAFETY: it is a coroutine.
+    if coroutine.is_null() || unsafe { ffi::lua_status(coroutine) } == ffi::LUA_OK {
+        // It has nothing to close. Lua's own may raise, and then nothing would switch back.
+        return original(state);
+    }
+    let resumed_by = countdown::switch(coroutine);
+    let count = original(state);
+    countdown::switch(resumed_by);
+    pass_on(state, coroutine, count)
+}
+
+/// Raises again what a coroutine may not keep to itself.
+fn pass_on(state: *mut lua_State, coroutine: *mut lua_State, count: c_int) -> c_int {
+    let stack = Stack::of(state);
+    if count == 2 && !stack.to_bool(-2) {
+        // SAFETY: the library has checked that it is a coroutine; it is still the first argument.
+        let status = unsafe { ffi::lua_status(coroutine) };
+        if context(stack).is_uncatchable(stack, status) {
+            stack.error();
+        }
+    }
+    count
+}
+
+// Strings.
+
+/// As Lua's own, which shows addresses for `%p`, and for `%s` of a table.
+unsafe extern "C-unwind" fn format(state: *mut lua_State) -> c_int {
+    let stack = Stack::of(state);
+    let mut argument = 1;
+    let mut rest = stack.to_bytes(1).unwrap_or_default();
+    while let Some(at) = rest.iter().position(|byte| *byte == b'%') {
+        rest = &rest[at + 1..];
+        let Some(end) = rest
+            .iter()
+            .position(|byte| byte.is_ascii_alphabetic() || *byte == b'%')
+        else {
+            break;
+        };
+        match rest[end] {
+            b'%' => {}
+            b'p' => stack.raise(c"'%p' is not available: addresses differ from run to run"),
+            conversion => {
+                argument += 1;
+                quiet_nan(stack, argument);
+                let shown = matches!(
+                    stack.kind(argument),
+                    Kind::Table | Kind::Function | Kind::Thread
+                );
+                if conversion == b's' && shown {
+                    push_text(stack, argument);
+                    stack.replace(argument);
+                }
+            }
+        }
+        rest = &rest[end + 1..];
+    }
+    original(state)
+}
+
+/// As Lua's own, which shows the sign of NaN, which a processor sets as it likes.
+unsafe extern "C-unwind" fn pack(state: *mut lua_State) -> c_int {
+    let stack = Stack::of(state);
+    for argument in 2..=stack.top() {
+        quiet_nan(stack, argument);
+    }
+    original(state)
+}
+
+fn quiet_nan(stack: Stack, argument: c_int) {
+    if stack.kind(argument) == Kind::Number && stack.to_number(argument).is_nan() {
+        stack.push_number(f64::NAN);
+        stack.replace(argument);
+    }
+}
+
+/// As Lua's own, which takes its time for a billion times nothing.
+unsafe extern "C-unwind" fn repeat(state: *mut lua_State) -> c_int {
+    let stack = Stack::of(state);
+    let is_empty = |index| stack.to_bytes(index).is_some_and(<[u8]>::is_empty);
+    if is_empty(1) && (stack.is_nil(3) || is_empty(3)) {
+        stack.check_integer(2);
+        stack.push_bytes(b"");
+        return 1;
+    }
+    original(state)
+}
+
+// Tables. Plain ones are as long as memory allows, but `__len` may claim any length, over which the
+// library's loops would run unseen by the budget.
+
+fn charge_length(state: *mut lua_State) {
+    let stack = Stack::of(state);
+    if stack.is_table(1) && stack.push_metafield(1, c"__len") {
+        stack.pop(1);
+        charge(state, stack.length(1).max(0));
+    }
+}
+
+unsafe extern "C-unwind" fn long(state: *mut lua_State) -> c_int {
+    charge_length(state);
+    original(state)
+}
+
+unsafe extern "C-unwind" fn move_elements(state: *mut lua_State) -> c_int {
+    let stack = Stack::of(state);
+    let (first, last) = (stack.check_integer(2), stack.check_integer(3));
+    charge(state, last.saturating_sub(first).max(0));
+    original(state)
+}
+
+unsafe extern "C-unwind" fn remove(state: *mut lua_State) -> c_int {
+    charge_length(state);
+    let stack = Stack::of(state);
+    if external::is_external(stack, context(stack), 1) {
+        return external::remove(state, lua_upvalueindex(1));
+    }
+    original(state)
+}
+
+unsafe extern "C-unwind" fn sort(state: *mut lua_State) -> c_int {
+    charge_length(state);
+    let stack = Stack::of(state);
+    if external::is_external(stack, context(stack), 1) {
+        return external::sort(state, lua_upvalueindex(1));
+    }
+    original(state)
+}
+
+// Random numbers.
+
+/// `math.random`. Its upvalues are the generator's state, as in Lua's own function, that function, and the
+/// library's `randomseed`: the first number that a call asks for seeds the generator.
+pub(super) unsafe extern "C-unwind" fn random(state: *mut lua_State) -> c_int {
+    let stack = Stack::of(state);
+    if !context(stack).seeded.replace(true) {
+        stack.copy(lua_upvalueindex(3));
+        push_seed(stack);
+        stack.call(1, 0);
+    }
+    with_generator(state)
+}
+
+/// `math.randomseed`, with the first two of these upvalues. Without an argument it starts from the call's seed.
+pub(super) unsafe extern "C-unwind" fn random_seed(state: *mut lua_State) -> c_int {
+    let stack = Stack::of(state);
+    context(stack).seeded.set(true);
+    if stack.top() == 0 {
+        push_seed(stack);
+    }
+    with_generator(state)
+}
+
+fn with_generator(state: *mut lua_State) -> c_int {
+    match Stack::of(state).native(lua_upvalueindex(2)) {
+        // SAFETY: it is Lua's own function, and finds the generator as its first upvalue.
+        Some(function) => unsafe { function(state) },
+        None => 0,
+    }
+}
+
+fn push_seed(stack: Stack) {
+    let seed = context(stack).seed.get().unwrap_or_else(random_bits);
+    stack.push_integer(seed.cast_signed());
+}
+
+/// Bits from the platform, through the keys of a new hasher.
+fn random_bits() -> u64 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    RandomState::new().build_hasher().finish()
+}

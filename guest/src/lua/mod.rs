@@ -1,0 +1,345 @@
+//! Lua: scripts run in a sandbox, over external tables.
+//!
+//! A [`Machine`] is one Lua state, which lives as long as its owner; nothing durable is in it. It is
+//! written against Lua's C API (`mlua::ffi`), which here is both smaller and quicker than mlua's safe one:
+//! documents cross on Lua's stack, and an allocator of our own lets Rust code run without being left by
+//! `longjmp`. `stack.rs` has the rules for that, `context.rs` what all C functions share.
+
+mod base;
+mod clock;
+pub(crate) mod context;
+pub(crate) mod decode;
+pub(crate) mod encode;
+pub(crate) mod external;
+mod library;
+mod sandbox;
+pub(crate) mod stack;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::ffi::{CStr, CString, c_char, c_int};
+use std::rc::Rc;
+
+use mlua::ffi;
+
+use crate::database::Database;
+use crate::error::{Error, Result, ScriptFailure};
+use crate::function::{self, Draft};
+use context::{Context, context};
+use stack::{Kind, Stack, lua_State};
+
+pub use context::{DEFAULT_INSTRUCTIONS, DEFAULT_MEMORY, MAX_OUTPUT};
+pub use encode::MAX_RESULT_SIZE;
+
+/// An empty CBOR array.
+const NO_ARGUMENTS: [u8; 1] = [0x80];
+
+unsafe extern "C" {
+    /// Lua's own account of itself: `$LuaVersion: Lua 5.4.8  Copyright …`.
+    static lua_ident: c_char;
+}
+
+/// Where a call's words go while it runs.
+pub trait Console {
+    /// Takes text that `print` wrote, in order and cut anywhere.
+    fn print(&self, text: &[u8]);
+}
+
+/// How a call runs; each has a default.
+#[derive(Debug, Default, Clone)]
+pub struct CallOptions {
+    /// What a traceback calls the source; by default `eval`.
+    pub chunk_name: Option<String>,
+    /// At most so many instructions; by default [`DEFAULT_INSTRUCTIONS`].
+    pub instructions: Option<u64>,
+    /// At most so many bytes of Lua memory; by default [`DEFAULT_MEMORY`].
+    pub memory: Option<u64>,
+    /// What `math.random` starts from; by default the platform's randomness.
+    pub seed: Option<u64>,
+    /// What `os.time` takes for now, in seconds since 1970; by default the platform's clock.
+    pub time: Option<i64>,
+    /// Whether globals are kept for the next call that says so too.
+    pub keep_globals: bool,
+}
+
+/// One Lua state and what it has loaded from the store.
+pub struct Machine {
+    stack: Stack,
+    /// In its place on the heap, where the state's C functions find it. Dropped after the state.
+    context: Box<Context>,
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        // SAFETY: the state is not running, and nobody else has it.
+        unsafe { ffi::lua_close(self.stack.state) }
+    }
+}
+
+/// The name of a chunk, as Lua takes it.
+pub(crate) fn chunk_name(name: &str) -> CString {
+    CString::new(format!("={}", name.replace('\0', "?"))).unwrap_or_default()
+}
+
+impl Machine {
+    /// Makes a state.
+    ///
+    /// # Errors
+    /// `LimitExceeded` if there is no memory for one.
+    pub fn new(console: Rc<dyn Console>) -> Result<Machine> {
+        let context = Box::new(Context::new(console));
+        let Some(stack) = context.new_state() else {
+            return Err(Error::limit(
+                crate::error::Limit::Memory,
+                0,
+                "",
+                "there is no memory for Lua",
+            ));
+        };
+        let machine = Machine { stack, context };
+        sandbox::open(stack, &machine.context);
+        stack.set_top(0);
+        Ok(machine)
+    }
+
+    /// The release of Lua that scripts run on, as `Lua 5.4.8`.
+    #[must_use]
+    pub fn release() -> &'static str {
+        // SAFETY: Lua defines it as a text that ends with a zero byte.
+        let ident = unsafe { CStr::from_ptr(&raw const lua_ident) };
+        let ident = ident.to_str().unwrap_or_default();
+        let release = ident.strip_prefix("$LuaVersion: ").unwrap_or(ident);
+        release
+            .split_once("  ")
+            .map_or(release, |(release, _)| release)
+    }
+
+    /// Runs a chunk within the transaction. `arguments` and the result are accepted CBOR arrays.
+    ///
+    /// After an error the transaction must not be committed.
+    ///
+    /// # Errors
+    /// `Syntax`, `Script`, `Unstorable`, `LimitExceeded`, and whatever the database found wrong.
+    pub fn eval(
+        &mut self,
+        db: Database,
+        source: &str,
+        arguments: &[u8],
+        options: &CallOptions,
+    ) -> (Database, Result<Vec<u8>>) {
+        let name = chunk_name(options.chunk_name.as_deref().unwrap_or("eval"));
+        self.run(db, options, arguments, |stack, _| {
+            match stack.load_text(source.as_bytes(), &name) {
+                ffi::LUA_OK => Ok(()),
+                status => Err(load_error(stack, status)),
+            }
+        })
+    }
+
+    /// Keeps a function under a name.
+    ///
+    /// # Errors
+    /// `Syntax`, `Script` or `Unstorable`, and as [`Machine::eval`].
+    pub fn persist(
+        &mut self,
+        db: Database,
+        table: &str,
+        name: &str,
+        source: &str,
+    ) -> (Database, Result<()>) {
+        let draft = match Draft::new(table, name, source) {
+            Ok(draft) => draft,
+            Err(error) => return (db, Err(error)),
+        };
+        let name = chunk_name(&function::chunk_name(table, name));
+        self.within(db, &CallOptions::default(), |machine| {
+            let mut is_expression = false;
+            machine.execute(&NO_ARGUMENTS, |stack, _| {
+                is_expression = function::load_source(stack, source, &name)?;
+                Ok(())
+            })?;
+            let (stack, context) = (machine.stack, &*machine.context);
+            context.relaxed(|| {
+                function::store(stack, context, &draft, is_expression)?;
+                function::save_changed(stack, context)
+            })
+        })
+    }
+
+    /// Calls a persisted function, as [`Machine::eval`] runs a chunk.
+    ///
+    /// # Errors
+    /// `UnknownFunction` if there is none, and as [`Machine::eval`].
+    pub fn call(
+        &mut self,
+        db: Database,
+        table: &str,
+        name: &str,
+        arguments: &[u8],
+        options: &CallOptions,
+    ) -> (Database, Result<Vec<u8>>) {
+        let id = match function::find(&db, table, name) {
+            Ok(Some(id)) => id,
+            Ok(None) => return (db, Err(Error::unknown_function(table, name))),
+            Err(error) => return (db, Err(error)),
+        };
+        self.run(db, options, arguments, |stack, context| {
+            function::push(stack, context, id)
+        })
+    }
+
+    /// Forgets what was loaded from the store: somebody else has committed, or a call was rolled back.
+    pub fn forget(&mut self) {
+        self.context
+            .relaxed(|| function::forget(self.stack, &self.context));
+    }
+
+    fn run(
+        &mut self,
+        db: Database,
+        options: &CallOptions,
+        arguments: &[u8],
+        load: impl FnOnce(Stack, &Context) -> Result<()>,
+    ) -> (Database, Result<Vec<u8>>) {
+        self.within(db, options, |machine| {
+            machine.execute(arguments, load)?;
+            machine.context.relaxed(|| {
+                let results = encode::write_results(machine.stack, &machine.context, 2)?;
+                function::save_changed(machine.stack, &machine.context)?;
+                Ok(results)
+            })
+        })
+    }
+
+    /// One call: from its limits to what it leaves behind.
+    fn within<T>(
+        &mut self,
+        db: Database,
+        options: &CallOptions,
+        body: impl FnOnce(&Machine) -> Result<T>,
+    ) -> (Database, Result<T>) {
+        let context = &*self.context;
+        let stack = self.stack;
+        let used = context.used();
+        context.db.replace(Some(db));
+        context.time.set(options.time);
+        context.started.set(None);
+        context.seed.set(options.seed);
+        context.seeded.set(false);
+        context.relaxed(|| {
+            stack.set_top(0);
+            sandbox::enter_globals(stack, context, options.keep_globals);
+            if options.keep_globals {
+                function::touch_all(context);
+            }
+        });
+        context.begin(stack, options.instructions, options.memory);
+        let result = body(self);
+        let result = match context.take_fatal() {
+            Some(fatal) => Err(fatal),
+            None => result,
+        };
+        context.relaxed(|| {
+            stack.set_top(0);
+            context.external.clear();
+            function::finish(stack, context, result.is_ok());
+        });
+        context.end(stack, used);
+        match context.db.take() {
+            Some(db) => (db, result),
+            None => unreachable!("the database is only lent to a call"),
+        }
+    }
+
+    /// Loads a function and calls it. What it returns is on the stack, above the handler of errors.
+    fn execute(
+        &self,
+        arguments: &[u8],
+        load: impl FnOnce(Stack, &Context) -> Result<()>,
+    ) -> Result<()> {
+        let (stack, context) = (self.stack, &*self.context);
+        stack.push_native(explain);
+        let count = context.relaxed(|| {
+            load(stack, context)?;
+            let count = decode::push_all(stack, context, arguments)?;
+            sandbox::enter_io(stack, (count > 0).then_some(3));
+            Ok::<_, Error>(count)
+        })?;
+        let status = stack.protected_call(count, ffi::LUA_MULTRET, 1);
+        if status == ffi::LUA_OK {
+            return Ok(());
+        }
+        context.is_uncatchable(stack, status);
+        context.relaxed(|| Err(self.failure()))
+    }
+
+    /// What the call failed with; the error's value is on the top.
+    fn failure(&self) -> Error {
+        let (stack, context) = (self.stack, &*self.context);
+        if let Some(message) = stack.to_bytes(-1)
+            && let Some(error) = context.take_raised(&String::from_utf8_lossy(message))
+        {
+            return error;
+        }
+        Error::Script(context.failure.take().unwrap_or_else(|| ScriptFailure {
+            message: text_of(stack, -1),
+            traceback: String::new(),
+        }))
+    }
+}
+
+/// What compiling failed with; the message is on the top.
+pub(crate) fn load_error(stack: Stack, status: c_int) -> Error {
+    let message = text_of(stack, -1);
+    if status == ffi::LUA_ERRSYNTAX {
+        return Error::Syntax(ScriptFailure {
+            message,
+            traceback: String::new(),
+        });
+    }
+    context(stack).is_uncatchable(stack, status);
+    Error::Script(ScriptFailure {
+        message,
+        traceback: String::new(),
+    })
+}
+
+/// The text of an error's value that no metamethod explains.
+fn text_of(stack: Stack, index: c_int) -> String {
+    match stack.kind(index) {
+        Kind::String => {
+            String::from_utf8_lossy(stack.to_bytes(index).unwrap_or_default()).into_owned()
+        }
+        Kind::Number => stack.number_text(index),
+        kind => format!("(the error is {}, without __tostring)", kind.name()),
+    }
+}
+
+/// The handler of errors that nobody catches: notes message and traceback where the stack still stands.
+unsafe extern "C-unwind" fn explain(state: *mut lua_State) -> c_int {
+    let stack = Stack::of(state);
+    let has_text = stack.push_metafield(1, c"__tostring");
+    if has_text {
+        stack.copy(1);
+        // An error inside of `__tostring` leaves its own message.
+        stack.protected_call(1, 1, 0);
+    } else {
+        stack.copy(1);
+    }
+    let context = context(stack);
+    context.relaxed(|| {
+        let message = text_of(stack, -1);
+        stack.push_traceback(1);
+        let traceback = String::from_utf8_lossy(stack.to_bytes(-1).unwrap_or_default())
+            .lines()
+            .skip(1)
+            .map(str::trim_start)
+            .collect::<Vec<_>>()
+            .join("\n");
+        context
+            .failure
+            .replace(Some(ScriptFailure { message, traceback }));
+    });
+    stack.set_top(1);
+    1
+}
