@@ -1,0 +1,373 @@
+//! The component: WIT on the outside, [`Engine`] on the inside, conversions between them.
+//!
+//! It is a crate of its own because it is compiled for size: what is generated for 22 exports is a third
+//! of the component otherwise, and none of it is hot.
+#![cfg(target_arch = "wasm32")]
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use cu_guest::error::{self, StoreFailure};
+use cu_guest::store::{Direction, Snapshot, Store};
+use cu_guest::{Console, Engine, Key, ScanRange};
+
+mod link;
+
+mod generated {
+    #![allow(missing_docs, clippy::pedantic, reason = "generated code")]
+    wit_bindgen::generate!({ path: "../../wit", world: "database", generate_all });
+}
+
+use generated::cu::db::{console, store, types};
+use generated::exports::cu::db::{admin, documents, functions, indexes, lua, queries, tables};
+
+struct Component;
+
+generated::export!(Component with_types_in generated);
+
+thread_local! {
+    /// The one engine of this instance. Calls do not overlap, so it is never borrowed twice.
+    static ENGINE: RefCell<Engine> =
+        RefCell::new(Engine::new(Box::new(HostStore), Rc::new(HostConsole)));
+}
+
+fn engine<T>(work: impl FnOnce(&mut Engine) -> error::Result<T>) -> Result<T, types::Error> {
+    ENGINE.with_borrow_mut(work).map_err(Into::into)
+}
+
+struct HostConsole;
+
+impl Console for HostConsole {
+    fn print(&self, text: &[u8]) {
+        console::print(text);
+    }
+}
+
+struct HostStore;
+
+impl Store for HostStore {
+    fn open(&self) -> Result<Box<dyn Snapshot>, StoreFailure> {
+        let snapshot = store::open()?;
+        Ok(Box::new(HostSnapshot {
+            version: snapshot.version(),
+            snapshot,
+        }))
+    }
+}
+
+struct HostSnapshot {
+    version: u64,
+    snapshot: store::Snapshot,
+}
+
+impl Snapshot for HostSnapshot {
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreFailure> {
+        Ok(self.snapshot.get(key)?)
+    }
+
+    fn get_many(&self, keys: &[u8]) -> Result<Vec<u8>, StoreFailure> {
+        Ok(self.snapshot.get_many(keys)?)
+    }
+
+    fn scan(
+        &self,
+        start: &[u8],
+        end: &[u8],
+        direction: Direction,
+        max_entries: u32,
+        max_bytes: u32,
+    ) -> Result<Vec<u8>, StoreFailure> {
+        let direction = match direction {
+            Direction::Forward => store::Direction::Forward,
+            Direction::Backward => store::Direction::Backward,
+        };
+        Ok(self.snapshot.scan(start, end, direction, max_entries, max_bytes)?)
+    }
+
+    fn count(&self, start: &[u8], end: &[u8]) -> Result<u64, StoreFailure> {
+        Ok(self.snapshot.count(start, end)?)
+    }
+
+    fn commit(self: Box<Self>, writes: &[u8]) -> Result<u64, StoreFailure> {
+        Ok(store::Snapshot::commit(self.snapshot, writes)?)
+    }
+}
+
+impl From<types::StoreFailure> for StoreFailure {
+    fn from(failure: types::StoreFailure) -> Self {
+        use types::StoreFailure as F;
+        match failure {
+            F::Conflict => StoreFailure::Conflict,
+            F::ReadOnly => StoreFailure::ReadOnly,
+            F::Full(message) => StoreFailure::Full(message),
+            F::Corrupt(message) => StoreFailure::Corrupt(message),
+            F::Closed(message) => StoreFailure::Closed(message),
+            F::Io(message) => StoreFailure::Io(message),
+        }
+    }
+}
+
+impl From<StoreFailure> for types::StoreFailure {
+    fn from(failure: StoreFailure) -> Self {
+        use types::StoreFailure as F;
+        match failure {
+            StoreFailure::Conflict => F::Conflict,
+            StoreFailure::ReadOnly => F::ReadOnly,
+            StoreFailure::Full(message) => F::Full(message),
+            StoreFailure::Corrupt(message) => F::Corrupt(message),
+            StoreFailure::Closed(message) => F::Closed(message),
+            StoreFailure::Io(message) => F::Io(message),
+        }
+    }
+}
+
+impl From<error::Problem> for types::Problem {
+    fn from(problem: error::Problem) -> Self {
+        types::Problem {
+            place: problem.place,
+            message: problem.message,
+        }
+    }
+}
+
+impl From<error::ScriptFailure> for types::ScriptFailure {
+    fn from(failure: error::ScriptFailure) -> Self {
+        types::ScriptFailure {
+            message: failure.message,
+            traceback: failure.traceback,
+        }
+    }
+}
+
+impl From<error::Limit> for types::Limit {
+    fn from(limit: error::Limit) -> Self {
+        use error::Limit as L;
+        match limit {
+            L::NameSize => types::Limit::NameSize,
+            L::KeySize => types::Limit::KeySize,
+            L::ValueSize => types::Limit::ValueSize,
+            L::ValueDepth => types::Limit::ValueDepth,
+            L::BatchSize => types::Limit::BatchSize,
+            L::SourceSize => types::Limit::SourceSize,
+            L::Instructions => types::Limit::Instructions,
+            L::Memory => types::Limit::Memory,
+            L::CallDepth => types::Limit::CallDepth,
+            L::ResultSize => types::Limit::ResultSize,
+            L::OutputSize => types::Limit::OutputSize,
+            L::TransactionSize => types::Limit::TransactionSize,
+            L::WallClock => types::Limit::WallClock,
+        }
+    }
+}
+
+impl From<error::Error> for types::Error {
+    #[inline(never)]
+    fn from(error: error::Error) -> Self {
+        use error::Error as E;
+        use types::Error as T;
+        match error {
+            E::InvalidArgument(problem) => T::InvalidArgument(problem.into()),
+            E::InvalidValue(problem) => T::InvalidValue(problem.into()),
+            E::InvalidQuery(problem) => T::InvalidQuery(problem.into()),
+            E::UnknownTable(name) => T::UnknownTable(name),
+            E::UnknownIndex(problem) => T::UnknownIndex(problem.into()),
+            E::UnknownFunction(problem) => T::UnknownFunction(problem.into()),
+            E::AlreadyExists(problem) => T::AlreadyExists(problem.into()),
+            E::LimitExceeded(excess) => T::LimitExceeded(types::Excess {
+                limit: excess.limit.into(),
+                maximum: excess.maximum,
+                place: excess.place,
+                message: excess.message,
+            }),
+            E::Syntax(failure) => T::Syntax(failure.into()),
+            E::Script(failure) => T::Script(failure.into()),
+            E::Unstorable(problem) => T::Unstorable(problem.into()),
+            E::Store(failure) => T::Store(failure.into()),
+            E::UnsupportedFormat(problem) => T::UnsupportedFormat(problem.into()),
+            E::Corrupt(problem) => T::Corrupt(problem.into()),
+            E::Cancelled => T::Cancelled,
+        }
+    }
+}
+
+impl From<types::Key> for Key {
+    fn from(key: types::Key) -> Self {
+        match key {
+            types::Key::Integer(int) => Key::Integer(int),
+            types::Key::Text(text) => Key::Text(text),
+            types::Key::Bytes(bytes) => Key::Bytes(bytes),
+        }
+    }
+}
+
+impl From<Key> for types::Key {
+    fn from(key: Key) -> Self {
+        match key {
+            Key::Integer(int) => types::Key::Integer(int),
+            Key::Text(text) => types::Key::Text(text),
+            Key::Bytes(bytes) => types::Key::Bytes(bytes),
+        }
+    }
+}
+
+impl From<lua::CallOptions> for cu_guest::CallOptions {
+    fn from(options: lua::CallOptions) -> Self {
+        cu_guest::CallOptions {
+            chunk_name: options.chunk_name,
+            instructions: options.instructions,
+            memory: options.memory,
+            seed: options.seed,
+            time: options.time,
+            keep_globals: options.keep_globals,
+        }
+    }
+}
+
+impl From<cu_guest::IndexInfo> for indexes::IndexInfo {
+    fn from(info: cu_guest::IndexInfo) -> Self {
+        indexes::IndexInfo {
+            name: info.name,
+            definition: info.definition,
+            entries: info.entries,
+        }
+    }
+}
+
+impl tables::Guest for Component {
+    fn list() -> Result<Vec<tables::TableInfo>, types::Error> {
+        let all = engine(Engine::tables_list)?;
+        Ok(all
+            .into_iter()
+            .map(|info| tables::TableInfo {
+                name: info.name,
+                documents: info.documents,
+                indexes: info.indexes,
+            })
+            .collect())
+    }
+
+    fn drop(table: String) -> Result<bool, types::Error> {
+        engine(|engine| engine.tables_drop(&table))
+    }
+}
+
+impl documents::Guest for Component {
+    fn get(table: String, key: types::Key) -> Result<Option<Vec<u8>>, types::Error> {
+        engine(|engine| engine.documents_get(&table, &key.into()))
+    }
+
+    fn put(table: String, key: types::Key, value: Vec<u8>) -> Result<(), types::Error> {
+        engine(|engine| engine.documents_put(&table, &key.into(), &value))
+    }
+
+    fn delete(table: String, key: types::Key) -> Result<bool, types::Error> {
+        engine(|engine| engine.documents_delete(&table, &key.into()))
+    }
+
+    fn get_many(table: String, keys: Vec<u8>) -> Result<Vec<u8>, types::Error> {
+        engine(|engine| engine.documents_get_many(&table, &keys))
+    }
+
+    fn scan(table: String, range: documents::ScanRange) -> Result<documents::ScanPage, types::Error> {
+        let range = ScanRange {
+            start: range.start.map(Into::into),
+            end: range.end.map(Into::into),
+            backward: range.backward,
+            limit: range.limit,
+        };
+        let page = engine(|engine| engine.documents_scan(&table, &range))?;
+        Ok(documents::ScanPage {
+            rows: page.rows,
+            next: page.next.map(Into::into),
+        })
+    }
+
+    fn apply(operations: Vec<u8>) -> Result<Vec<u8>, types::Error> {
+        engine(|engine| engine.documents_apply(&operations))
+    }
+}
+
+impl indexes::Guest for Component {
+    fn create(table: String, definition: Vec<u8>) -> Result<indexes::IndexInfo, types::Error> {
+        engine(|engine| engine.indexes_create(&table, &definition)).map(Into::into)
+    }
+
+    fn drop(table: String, name: String) -> Result<bool, types::Error> {
+        engine(|engine| engine.indexes_drop(&table, &name))
+    }
+
+    fn list(table: String) -> Result<Vec<indexes::IndexInfo>, types::Error> {
+        let all = engine(|engine| engine.indexes_list(&table))?;
+        Ok(all.into_iter().map(Into::into).collect())
+    }
+}
+
+impl queries::Guest for Component {
+    fn run(query: Vec<u8>) -> Result<Vec<u8>, types::Error> {
+        engine(|engine| engine.queries_run(&query))
+    }
+
+    fn count(query: Vec<u8>) -> Result<u64, types::Error> {
+        engine(|engine| engine.queries_count(&query))
+    }
+
+    fn explain(query: Vec<u8>) -> Result<Vec<u8>, types::Error> {
+        engine(|engine| engine.queries_explain(&query))
+    }
+}
+
+impl lua::Guest for Component {
+    fn eval(source: String, arguments: Vec<u8>, options: lua::CallOptions) -> Result<Vec<u8>, types::Error> {
+        engine(|engine| engine.lua_eval(&source, &arguments, &options.into()))
+    }
+}
+
+impl functions::Guest for Component {
+    fn persist(table: String, name: String, source: String) -> Result<(), types::Error> {
+        engine(|engine| engine.functions_persist(&table, &name, &source))
+    }
+
+    fn call(
+        table: String,
+        name: String,
+        arguments: Vec<u8>,
+        options: lua::CallOptions,
+    ) -> Result<Vec<u8>, types::Error> {
+        engine(|engine| engine.functions_call(&table, &name, &arguments, &options.into()))
+    }
+
+    fn list(table: Option<String>) -> Result<Vec<functions::FunctionInfo>, types::Error> {
+        let all = engine(|engine| engine.functions_list(table.as_deref()))?;
+        Ok(all
+            .into_iter()
+            .map(|info| functions::FunctionInfo {
+                table: info.table,
+                name: info.name,
+                size: info.size,
+                upvalues: info.upvalues,
+            })
+            .collect())
+    }
+
+    fn source(table: String, name: String) -> Result<Option<String>, types::Error> {
+        engine(|engine| engine.functions_source(&table, &name))
+    }
+
+    fn delete(table: String, name: String) -> Result<bool, types::Error> {
+        engine(|engine| engine.functions_delete(&table, &name))
+    }
+}
+
+impl admin::Guest for Component {
+    fn stats() -> Result<Vec<u8>, types::Error> {
+        engine(Engine::admin_stats)
+    }
+
+    fn digest() -> Result<Vec<u8>, types::Error> {
+        engine(Engine::admin_digest)
+    }
+}
