@@ -1,0 +1,367 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use cu_db::Key;
+
+const ABOUT: &str = "\
+A document database scripted in Lua. A database is a directory; the first command that writes \
+makes it.";
+
+const EXAMPLES: &str = "\
+Examples:
+  cu eval 'return 1 + 1'
+  cu put users ann '{\"name\": \"Ann\", \"age\": 31}'
+  cu eval \"_home.users.ann.age = _home.users.ann.age + 1\"
+  cu import cities.ndjson --table cities --key id
+  cu index create cities country population
+  cu query cities --eq country=NZ --sort -population --limit 5
+  cu functions persist counter next 'local n = 0 return function() n = n + 1 return n end'
+  cu functions call counter next
+  cu repl
+
+Exit codes:
+  0  done
+  1  the data, query or script is at fault, or what was asked for isn't there
+  2  the command line can't be right
+  3  the database can't be opened, read or written
+  4  the component failed";
+
+/// The command line.
+#[derive(Parser)]
+#[command(name = "cu", version, about = ABOUT, after_help = EXAMPLES, max_term_width = 100)]
+pub struct Arguments {
+    /// The database's directory.
+    #[arg(
+        long,
+        global = true,
+        env = "CU_DB",
+        default_value = "cu.db",
+        value_name = "PATH"
+    )]
+    pub db: PathBuf,
+
+    /// Print for machines: one JSON document, or one JSON row on each line. Errors go to
+    /// standard error as {"error": {"code", "message", …}}.
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// Change nothing. Commands that only read are so anyway.
+    #[arg(long, global = true)]
+    pub read_only: bool,
+
+    /// Return before commits are on the disk: quicker, and a crash of the machine (not of the
+    /// command) may take back the last ones.
+    #[arg(long, global = true)]
+    pub relaxed: bool,
+
+    /// Seconds that one call may take.
+    #[arg(long, global = true, default_value_t = 30.0, value_name = "SECONDS", value_parser = seconds)]
+    pub time_limit: f64,
+
+    /// Run another component than the one that is part of this command.
+    #[arg(long, global = true, value_name = "FILE", hide = true)]
+    pub component: Option<PathBuf>,
+
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Run Lua code and print what it returns.
+    ///
+    /// Arguments are the code's `...`: JSON where they are JSON, text otherwise. The whole run is one
+    /// transaction.
+    #[command(
+        after_help = "Examples:\n  cu eval 'return ...' 1 two '[3]'\n  cu eval '_home.greeting = \"hello\"'"
+    )]
+    Eval {
+        /// The code.
+        code: String,
+        #[command(flatten)]
+        call: Call,
+    },
+    /// Run a file of Lua code and print what it returns.
+    Run {
+        /// The file; `-` is standard input.
+        file: PathBuf,
+        #[command(flatten)]
+        call: Call,
+    },
+    /// Type Lua line by line. Globals are kept as long as it runs.
+    Repl,
+    /// Put the documents of a file in a table.
+    #[command(
+        after_help = "Examples:\n  cu import cities.json --table cities --key cityId\n  \
+        zcat log.ndjson.gz | cu import - --table log --number --format ndjson\n  \
+        cu import backup.ndjson --table users --rows"
+    )]
+    Import(Import),
+    /// Write the documents of a table to a file.
+    #[command(
+        after_help = "Examples:\n  cu export --table users --rows > backup.ndjson\n  \
+        cu export users.csv --table users --format csv --key id"
+    )]
+    Export(Export),
+    /// Print a document.
+    Get {
+        table: String,
+        #[command(flatten)]
+        key: KeyArgument,
+    },
+    /// Store a document, in place of what was under its key.
+    Put {
+        table: String,
+        #[command(flatten)]
+        key: KeyArgument,
+        /// The document as JSON; `-` reads it from standard input.
+        document: String,
+    },
+    /// Delete a document.
+    Delete {
+        table: String,
+        #[command(flatten)]
+        key: KeyArgument,
+    },
+    /// Find documents.
+    #[command(
+        after_help = "Examples:\n  cu query cities --eq country=NZ --sort -population --limit 5\n  \
+        cu query cities --where '{\"field\": \"name\", \"op\": \"startsWith\", \"value\": \"Well\"}'\n  \
+        cu query cities --eq country=NZ --count"
+    )]
+    Query(Query),
+    /// Make, list and drop indexes.
+    #[command(subcommand)]
+    Index(Index),
+    /// Keep, list, show, call and delete Lua functions.
+    #[command(subcommand)]
+    Functions(Functions),
+    /// List the tables.
+    Tables,
+    /// Drop a table with its documents, functions and indexes.
+    DropTable { table: String },
+    /// Print the database in numbers.
+    Stats,
+    /// Print the SHA-256 of everything the database holds, the same on every runtime.
+    Digest,
+    /// Read everything and check every checksum.
+    Verify,
+}
+
+/// How Lua is called.
+#[derive(Args)]
+pub struct Call {
+    /// Arguments: JSON where they are JSON, text otherwise.
+    #[arg(value_name = "ARGS", allow_hyphen_values = true)]
+    pub arguments: Vec<String>,
+
+    /// At most so many Lua instructions.
+    #[arg(long, value_name = "COUNT")]
+    pub instructions: Option<u64>,
+
+    /// At most so many bytes of Lua memory.
+    #[arg(long, value_name = "BYTES")]
+    pub memory: Option<u64>,
+
+    /// What `math.random` starts from, for a run that can be repeated.
+    #[arg(long)]
+    pub seed: Option<u64>,
+}
+
+/// One key on the command line.
+#[derive(Args)]
+pub struct KeyArgument {
+    /// The document's key: an integer if it looks like one.
+    #[arg(allow_hyphen_values = true)]
+    pub key: String,
+
+    /// The key is a text, even if it looks like an integer.
+    #[arg(long)]
+    pub text_key: bool,
+}
+
+impl KeyArgument {
+    pub fn key(&self) -> Key {
+        match self.key.parse::<i64>() {
+            // `007` and `+7` are no way to write an integer that comes back.
+            Ok(integer) if !self.text_key && integer.to_string() == self.key => {
+                Key::Integer(integer)
+            }
+            _ => Key::Text(self.key.clone()),
+        }
+    }
+}
+
+/// A file's format.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// One array of documents.
+    Json,
+    /// One document on each line.
+    Ndjson,
+    /// A line of names, then one document on each line.
+    Csv,
+}
+
+#[derive(Args)]
+pub struct Import {
+    /// The file; `-` is standard input.
+    pub file: PathBuf,
+
+    /// The table, which is made if there is none.
+    #[arg(long)]
+    pub table: String,
+
+    #[command(flatten)]
+    pub keys: ImportKeys,
+
+    /// With --key: leave that member out of the document.
+    #[arg(long, requires = "key")]
+    pub remove_key: bool,
+
+    /// Default: by the name of the file, else ndjson.
+    #[arg(long)]
+    pub format: Option<Format>,
+
+    /// Documents of one transaction. A failing import keeps the transactions before.
+    #[arg(long, default_value_t = 10_000, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=500_000))]
+    pub batch: u32,
+
+    /// CSV: all cells are texts. By default a cell is an integer, float or boolean if it is
+    /// written like one, and an empty cell is left out.
+    #[arg(long)]
+    pub csv_text: bool,
+}
+
+/// Where the keys come from.
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+pub struct ImportKeys {
+    /// The member of each document that is its key: an integer or a text.
+    #[arg(long, value_name = "FIELD")]
+    pub key: Option<String>,
+
+    /// Number the documents, from 1.
+    #[arg(long)]
+    pub number: bool,
+
+    /// The file has rows of {"key": …, "value": …}, as `export --rows` writes them.
+    #[arg(long)]
+    pub rows: bool,
+}
+
+#[derive(Args)]
+pub struct Export {
+    /// The file; standard output if there is none.
+    pub file: Option<PathBuf>,
+
+    #[arg(long)]
+    pub table: String,
+
+    /// Default: by the name of the file, else ndjson.
+    #[arg(long)]
+    pub format: Option<Format>,
+
+    /// Write the key as this member of each document.
+    #[arg(long, value_name = "FIELD", conflicts_with = "rows")]
+    pub key: Option<String>,
+
+    /// Write rows of {"key": …, "value": …}, which `import --rows` reads back exactly.
+    #[arg(long)]
+    pub rows: bool,
+}
+
+#[derive(Args)]
+pub struct Query {
+    pub table: String,
+
+    /// A condition as JSON; see the documentation of queries.
+    #[arg(long = "where", value_name = "JSON")]
+    pub condition: Option<String>,
+
+    /// A field equals a value (JSON, or a text); may be given many times.
+    #[arg(long, value_name = "FIELD=VALUE", value_parser = equation)]
+    pub eq: Vec<(String, String)>,
+
+    /// Fields to sort by, with `,` between and `-` before those with the greatest first.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        allow_hyphen_values = true,
+        value_name = "FIELDS"
+    )]
+    pub sort: Vec<String>,
+
+    /// At most so many documents.
+    #[arg(long)]
+    pub limit: Option<u64>,
+
+    /// Leave out so many before them.
+    #[arg(long)]
+    pub offset: Option<u64>,
+
+    /// Print only how many there are.
+    #[arg(long, conflicts_with = "explain")]
+    pub count: bool,
+
+    /// Print only how they would be found.
+    #[arg(long)]
+    pub explain: bool,
+}
+
+#[derive(Subcommand)]
+pub enum Index {
+    /// Make an index over one or several fields.
+    Create {
+        table: String,
+        #[arg(required = true)]
+        fields: Vec<String>,
+        /// Default: the fields joined by `,`.
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// List the indexes of a table.
+    List { table: String },
+    /// Remove an index.
+    Drop { table: String, name: String },
+}
+
+#[derive(Subcommand)]
+pub enum Functions {
+    /// List the functions of a table, or of all.
+    List { table: Option<String> },
+    /// Print a function's source.
+    Show { table: String, name: String },
+    /// Call a function and print what it returns.
+    Call {
+        table: String,
+        name: String,
+        #[command(flatten)]
+        call: Call,
+    },
+    /// Keep a function, or what a chunk returns with its upvalues.
+    Persist {
+        table: String,
+        name: String,
+        /// The source; `-` reads it from standard input.
+        source: String,
+    },
+    /// Delete a function.
+    Delete { table: String, name: String },
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds > 0.0 && seconds < 1e9 => Ok(seconds),
+        _ => Err("not a number of seconds".to_owned()),
+    }
+}
+
+fn equation(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((field, value)) if !field.is_empty() => Ok((field.to_owned(), value.to_owned())),
+        _ => Err("not of the form FIELD=VALUE".to_owned()),
+    }
+}

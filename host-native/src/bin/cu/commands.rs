@@ -1,0 +1,319 @@
+//! What each command does.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use cu_db::{
+    Condition, Database, Durability, Index as Definition, Query as DatabaseQuery, Value, field,
+    json,
+};
+use serde_json::{Value as Json, json};
+
+use crate::arguments::{Arguments, Call, Command, Functions, Index, Query};
+use crate::failure::Failure;
+use crate::input::{loose, read_text, to_value};
+use crate::output::{Output, plural};
+use crate::{export, import, repl};
+
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let output = Output {
+        json: arguments.json,
+    };
+    let database = open(arguments)?;
+    let result = dispatch(&database, &arguments.command, output);
+    // A command that failed says why, and not what closing says after.
+    let closed = database.close();
+    result?;
+    Ok(closed?)
+}
+
+fn open(arguments: &Arguments) -> Result<Database, Failure> {
+    let json = arguments.json;
+    let mut builder = Database::builder()
+        .read_only(arguments.read_only || only_reads(&arguments.command))
+        .durability(if arguments.relaxed {
+            Durability::Relaxed
+        } else {
+            Durability::Strict
+        })
+        .time_limit(Duration::from_secs_f64(arguments.time_limit))
+        .on_print(move |text| {
+            // What can't be printed is nobody's loss but the reader's.
+            drop(if json {
+                io::stderr().write_all(text)
+            } else {
+                io::stdout().write_all(text)
+            });
+        });
+    if let Some(component) = &arguments.component {
+        builder = builder.component(component);
+    }
+    Ok(builder.open(&arguments.db)?)
+}
+
+/// Whether a command can share the database with other readers, and makes none where there is none.
+fn only_reads(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Export(_)
+            | Command::Get { .. }
+            | Command::Query(_)
+            | Command::Index(Index::List { .. })
+            | Command::Functions(Functions::List { .. } | Functions::Show { .. })
+            | Command::Tables
+            | Command::Stats
+            | Command::Digest
+    )
+}
+
+fn dispatch(database: &Database, command: &Command, output: Output) -> Result<(), Failure> {
+    match command {
+        Command::Eval { code, call } => eval(database, code, "eval", call, output),
+        Command::Run { file, call } => {
+            let source = read_text(file)?;
+            // The first line of a script may name its interpreter.
+            let source = if source.starts_with('#') {
+                format!("--{source}")
+            } else {
+                source
+            };
+            eval(database, &source, &file.to_string_lossy(), call, output)
+        }
+        Command::Repl => repl::run(database, output),
+        Command::Import(arguments) => import::run(database, arguments, output),
+        Command::Export(arguments) => export::run(database, arguments, output),
+        Command::Get { table, key } => match database.get::<Value>(table, key.key())? {
+            Some(document) => output.document(&json::from_value(document)?),
+            None => Err(Failure::Absent(format!(
+                "there is no document {:?} in {table:?}",
+                key.key
+            ))),
+        },
+        Command::Put {
+            table,
+            key,
+            document,
+        } => {
+            let text = if document == "-" {
+                read_text(Path::new("-"))?
+            } else {
+                document.clone()
+            };
+            let document = serde_json::from_str(&text)
+                .map_err(|error| Failure::Input(format!("the document is not JSON: {error}")))?;
+            Ok(database.put(table, key.key(), &to_value(&document)?)?)
+        }
+        Command::Delete { table, key } => removed(
+            database.delete(table, key.key())?,
+            &format!("document {:?} in {table:?}", key.key),
+        ),
+        Command::Query(arguments) => query(database, arguments, output),
+        Command::Index(command) => index(database, command, output),
+        Command::Functions(command) => functions(database, command, output),
+        Command::Tables => {
+            let rows = database.tables()?.into_iter();
+            let rows = rows.map(|table| {
+                vec![
+                    table.name.into(),
+                    table.documents.into(),
+                    table.indexes.into(),
+                ]
+            });
+            output.rows(&["name", "documents", "indexes"], rows.collect())
+        }
+        Command::DropTable { table } => {
+            removed(database.drop_table(table)?, &format!("table {table:?}"))
+        }
+        Command::Stats => stats(database, output),
+        Command::Digest => {
+            let hex: String = database
+                .digest()?
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect();
+            output.document(&hex.into())
+        }
+        Command::Verify => {
+            database.verify()?;
+            output.remark("everything can be read, and every checksum is right");
+            Ok(())
+        }
+    }
+}
+
+fn removed(was_there: bool, what: &str) -> Result<(), Failure> {
+    if was_there {
+        Ok(())
+    } else {
+        Err(Failure::Absent(format!("there is no {what}")))
+    }
+}
+
+fn eval(
+    database: &Database,
+    source: &str,
+    name: &str,
+    call: &Call,
+    output: Output,
+) -> Result<(), Failure> {
+    output.values(database.eval_all(source, call.values()?, &call.options(name))?)
+}
+
+fn query(database: &Database, arguments: &Query, output: Output) -> Result<(), Failure> {
+    let mut query = DatabaseQuery::table(&arguments.table);
+    if let Some(condition) = &arguments.condition {
+        let condition = serde_json::from_str(condition).map_err(|error| {
+            Failure::Usage(format!("the value of --where is not JSON: {error}"))
+        })?;
+        query = query.filter(Condition::from_value(to_value(&condition)?));
+    }
+    for (name, value) in &arguments.eq {
+        query = query.filter(field(name.as_str()).eq(to_value(&loose(value))?));
+    }
+    for name in &arguments.sort {
+        query = match name.strip_prefix('-') {
+            Some(name) => query.sort_descending(name),
+            None => query.sort(name.as_str()),
+        };
+    }
+    if let Some(limit) = arguments.limit {
+        query = query.limit(limit);
+    }
+    if let Some(offset) = arguments.offset {
+        query = query.offset(offset);
+    }
+    if arguments.count {
+        return output.document(&database.count(&query)?.into());
+    }
+    if arguments.explain {
+        return output.document(&json::from_value(database.explain(&query)?)?);
+    }
+    output.documents(database.query(&query)?)
+}
+
+fn index(database: &Database, command: &Index, output: Output) -> Result<(), Failure> {
+    match command {
+        Index::Create {
+            table,
+            fields,
+            name,
+        } => {
+            let mut definition = Definition::on(fields.iter().map(String::as_str));
+            if let Some(name) = name {
+                definition = definition.name(name);
+            }
+            let index = database.create_index(table, &definition)?;
+            output.remark(&format!(
+                "index {:?} has {}",
+                index.name,
+                entries(index.entries)
+            ));
+            if output.json {
+                output.document(&info(index)?)
+            } else {
+                Ok(())
+            }
+        }
+        Index::List { table } => {
+            let mut rows = Vec::new();
+            for index in database.indexes(table)? {
+                rows.push(vec![
+                    index.name.into(),
+                    json::from_value(index.definition)?,
+                    index.entries.into(),
+                ]);
+            }
+            output.rows(&["name", "definition", "entries"], rows)
+        }
+        Index::Drop { table, name } => removed(
+            database.drop_index(table, name)?,
+            &format!("index {name:?} of {table:?}"),
+        ),
+    }
+}
+
+fn entries(count: u64) -> String {
+    if count == 1 {
+        "1 entry".to_owned()
+    } else {
+        format!("{} entries", indicatif::HumanCount(count))
+    }
+}
+
+fn info(index: cu_db::IndexInfo) -> Result<Json, Failure> {
+    Ok(json!({
+        "name": index.name,
+        "definition": json::from_value(index.definition)?,
+        "entries": index.entries,
+    }))
+}
+
+fn functions(database: &Database, command: &Functions, output: Output) -> Result<(), Failure> {
+    match command {
+        Functions::List { table } => {
+            let functions = database.functions(table.as_deref())?.into_iter();
+            let rows = functions.map(|function| {
+                vec![
+                    function.table.into(),
+                    function.name.into(),
+                    function.size.into(),
+                    function.upvalues.into(),
+                ]
+            });
+            output.rows(&["table", "name", "size", "upvalues"], rows.collect())
+        }
+        Functions::Show { table, name } => match database.function_source(table, name)? {
+            Some(source) => output.document(&source.into()),
+            None => Err(Failure::Absent(format!(
+                "there is no function {name:?} in {table:?}"
+            ))),
+        },
+        Functions::Call { table, name, call } => {
+            let result: Vec<Value> =
+                database.call_function_all(table, name, call.values()?, &call.options(name))?;
+            output.values(result)
+        }
+        Functions::Persist {
+            table,
+            name,
+            source,
+        } => {
+            let source = if source == "-" {
+                read_text(Path::new("-"))?
+            } else {
+                source.clone()
+            };
+            Ok(database.persist_function(table, name, &source)?)
+        }
+        Functions::Delete { table, name } => removed(
+            database.delete_function(table, name)?,
+            &format!("function {name:?} in {table:?}"),
+        ),
+    }
+}
+
+fn stats(database: &Database, output: Output) -> Result<(), Failure> {
+    let stats = database.stats()?;
+    let bytes = database.size_on_disk()?;
+    if output.json {
+        let mut stats = serde_json::to_value(stats)?;
+        stats["bytes"] = bytes.into();
+        return output.document(&stats);
+    }
+    output.line(&format!(
+        "{} in {}, {}, {}; {} on disk\ncomponent {}, Lua {}, format {}",
+        plural(stats.documents, "document"),
+        plural(stats.tables, "table"),
+        if stats.indexes == 1 {
+            "1 index".to_owned()
+        } else {
+            format!("{} indexes", stats.indexes)
+        },
+        plural(stats.functions, "function"),
+        indicatif::HumanBytes(bytes),
+        stats.version,
+        stats.lua,
+        stats.format,
+    ))
+}

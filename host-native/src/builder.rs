@@ -1,0 +1,150 @@
+//! How a database is opened.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::host::{Host, Program, Settings};
+use crate::store::{DiskOptions, DiskStore, Durability, MemoryStore, Store};
+use crate::{Database, Error};
+
+/// Ten years: longer limits mean none, and would not fit the clocks.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
+/// Settings of a database that is about to be opened. See [`Database::builder`].
+///
+/// ```
+/// use std::time::Duration;
+/// use cu_db::{Database, Durability};
+///
+/// # let directory = tempfile::tempdir().unwrap();
+/// # let path = directory.path().join("cities.cu");
+/// let database = Database::builder()
+///     .durability(Durability::Relaxed)
+///     .time_limit(Duration::from_secs(2))
+///     .on_print(|text| print!("{}", String::from_utf8_lossy(text)))
+///     .open(path)?;
+/// # Ok::<(), cu_db::Error>(())
+/// ```
+#[must_use]
+pub struct Builder {
+    disk: DiskOptions,
+    component: Option<PathBuf>,
+    time_limit: Duration,
+    memory_limit: usize,
+    print: Option<crate::host::Print>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            disk: DiskOptions::default(),
+            component: None,
+            time_limit: Duration::from_secs(30),
+            memory_limit: 1 << 30,
+            print: None,
+        }
+    }
+}
+
+impl Builder {
+    /// Opens without changing anything; several processes may do so at once. Default: false.
+    pub fn read_only(mut self, read_only: bool) -> Self {
+        self.disk.read_only = read_only;
+        self
+    }
+
+    /// When a commit counts as done. Default: strict.
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.disk.durability = durability;
+        self
+    }
+
+    /// Bytes of memory for parts of the store. Default: 256 MiB.
+    pub fn cache(mut self, bytes: usize) -> Self {
+        self.disk.cache_bytes = bytes;
+        self
+    }
+
+    /// Bytes of the log at which it begins anew. Default: 32 MiB.
+    pub fn log(mut self, bytes: u64) -> Self {
+        self.disk.log_bytes = bytes;
+        self
+    }
+
+    /// The time that one call may take, to about 10 ms; [`Error::LimitExceeded`] with
+    /// `wall-clock` after that. Default: 30 s.
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = limit.min(LONGEST);
+        self
+    }
+
+    /// Bytes of memory that the component may take, Lua's own limit apart; [`Error::LimitExceeded`]
+    /// with `memory` beyond that. Default: 1 GiB.
+    pub fn memory_limit(mut self, bytes: usize) -> Self {
+        self.memory_limit = bytes;
+        self
+    }
+
+    /// Takes what Lua's `print` writes, while the call runs and before it returns. Chunks may be cut
+    /// anywhere, also within a character. Default: it goes nowhere.
+    ///
+    /// The function must not call the database: the call would wait for itself.
+    pub fn on_print(mut self, print: impl Fn(&[u8]) + Send + Sync + 'static) -> Self {
+        self.print = Some(Arc::new(print));
+        self
+    }
+
+    /// Another component than the one that is part of this crate.
+    pub fn component(mut self, path: impl Into<PathBuf>) -> Self {
+        self.component = Some(path.into());
+        self
+    }
+
+    /// Opens the database in the directory `path`, and makes it if nothing is there.
+    ///
+    /// # Errors
+    /// [`Error::Open`] or [`Error::Component`]; what was committed before is as it was.
+    pub fn open(self, path: impl AsRef<Path>) -> Result<Database, Error> {
+        let program = self.program()?;
+        let store = DiskStore::open(path, self.disk.clone())?;
+        Ok(self.finish(program, Arc::new(store)))
+    }
+
+    /// Makes an empty database that lives no longer than its handle.
+    ///
+    /// # Errors
+    /// [`Error::Store`] or [`Error::Component`].
+    pub fn in_memory(self) -> Result<Database, Error> {
+        let program = self.program()?;
+        Ok(self.finish(program, Arc::new(MemoryStore::new()?)))
+    }
+
+    /// Opens the database that a store of the caller's holds.
+    ///
+    /// # Errors
+    /// [`Error::Component`].
+    pub fn with_store(self, store: impl Store + 'static) -> Result<Database, Error> {
+        let program = self.program()?;
+        Ok(self.finish(program, Arc::new(store)))
+    }
+
+    fn program(&self) -> Result<Arc<Program>, Error> {
+        match &self.component {
+            Some(path) => Program::from_file(path),
+            None => Program::embedded(),
+        }
+    }
+
+    fn finish(self, program: Arc<Program>, store: Arc<dyn Store>) -> Database {
+        Database::new(Host::new(
+            program,
+            Settings {
+                store,
+                print: self.print,
+                wall_clock: self.time_limit,
+                memory: self.memory_limit,
+            },
+        ))
+    }
+}

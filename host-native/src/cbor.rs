@@ -1,0 +1,139 @@
+//! Between Rust values and CBOR, through serde.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::Error;
+
+/// The CBOR of a value. The component puts the members of maps in order.
+pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    encode_into(&mut bytes, value)?;
+    Ok(bytes)
+}
+
+pub(crate) fn encode_into<T: Serialize + ?Sized>(
+    bytes: &mut Vec<u8>,
+    value: &T,
+) -> Result<(), Error> {
+    ciborium::into_writer(value, bytes).map_err(|error| Error::Encode(error.to_string()))
+}
+
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    ciborium::from_reader(bytes).map_err(|error| Error::Decode(error.to_string()))
+}
+
+/// The arguments of a call: a tuple, an array or a `Vec`; `()` for none.
+pub(crate) fn encode_arguments<T: Serialize + ?Sized>(arguments: &T) -> Result<Vec<u8>, Error> {
+    const NULL: u8 = 0xf6;
+    const EMPTY_ARRAY: u8 = 0x80;
+    let mut bytes = encode(arguments)?;
+    if bytes == [NULL] {
+        bytes[0] = EMPTY_ARRAY;
+    }
+    Ok(bytes)
+}
+
+/// Appends the head of an item: its major type and its length or value.
+pub(crate) fn put_head(bytes: &mut Vec<u8>, major: u8, value: u64) {
+    let major = major << 5;
+    match value {
+        0..24 => bytes.push(major | value as u8),
+        24..0x100 => bytes.extend_from_slice(&[major | 24, value as u8]),
+        0x100..0x1_0000 => {
+            bytes.push(major | 25);
+            bytes.extend_from_slice(&(value as u16).to_be_bytes());
+        }
+        0x1_0000..0x1_0000_0000 => {
+            bytes.push(major | 26);
+            bytes.extend_from_slice(&(value as u32).to_be_bytes());
+        }
+        _ => {
+            bytes.push(major | 27);
+            bytes.extend_from_slice(&value.to_be_bytes());
+        }
+    }
+}
+
+pub(crate) fn put_text(bytes: &mut Vec<u8>, text: &str) {
+    put_head(bytes, 3, text.len() as u64);
+    bytes.extend_from_slice(text.as_bytes());
+}
+
+pub(crate) fn put_bytes(bytes: &mut Vec<u8>, string: &[u8]) {
+    put_head(bytes, 2, string.len() as u64);
+    bytes.extend_from_slice(string);
+}
+
+pub(crate) fn put_integer(bytes: &mut Vec<u8>, integer: i64) {
+    // -1 - n, which is what the negative numbers are in CBOR, has the bits of `!n`.
+    match u64::try_from(integer) {
+        Ok(integer) => put_head(bytes, 0, integer),
+        Err(_) => put_head(bytes, 1, !integer as u64),
+    }
+}
+
+/// The bytes of a CBOR array from its first element on; none if it is empty.
+pub(crate) fn first(array: &[u8]) -> Result<Option<&[u8]>, Error> {
+    let (&head, rest) = array
+        .split_first()
+        .ok_or_else(|| Error::Decode("no value".to_owned()))?;
+    let skip = match head {
+        0x80 => return Ok(None),
+        0x81..=0x97 => 0,
+        0x98 => 1,
+        0x99 => 2,
+        0x9a => 4,
+        0x9b => 8,
+        _ => return Err(Error::Decode("the component returned no array".to_owned())),
+    };
+    Ok(rest.get(skip..))
+}
+
+/// Appends a float in the shortest form that is exact.
+#[cfg(feature = "json")]
+pub(crate) fn put_float(bytes: &mut Vec<u8>, float: f64) {
+    let half = half(float);
+    if let Some(half) = half {
+        bytes.push(0xf9);
+        bytes.extend_from_slice(&half.to_be_bytes());
+    } else if f64::from(float as f32) == float {
+        bytes.push(0xfa);
+        bytes.extend_from_slice(&(float as f32).to_be_bytes());
+    } else {
+        bytes.push(0xfb);
+        bytes.extend_from_slice(&float.to_be_bytes());
+    }
+}
+
+/// The bits of a float of 16 bits that has exactly this value; any NaN is the canonical one.
+#[cfg(feature = "json")]
+fn half(float: f64) -> Option<u16> {
+    if float.is_nan() {
+        return Some(0x7e00);
+    }
+    let sign = ((float.to_bits() >> 48) & 0x8000) as u16;
+    let size = float.abs();
+    if size == 0.0 {
+        return Some(sign);
+    }
+    if size.is_infinite() {
+        return Some(sign | 0x7c00);
+    }
+    if size >= 65_536.0 {
+        return None;
+    }
+    // The steps between neighbours: 2^-24 below 2^-14, then 2^10 of them to each power of two.
+    let exponent = (((size.to_bits() >> 52) as i32) - 1023).max(-14);
+    let steps = size * 2f64.powi(10 - exponent);
+    if steps.fract() != 0.0 {
+        return None;
+    }
+    let steps = steps as u16;
+    let biased = if steps < 1024 {
+        0
+    } else {
+        (exponent + 15) as u16
+    };
+    Some(sign | (biased << 10) | (steps & 0x3ff))
+}

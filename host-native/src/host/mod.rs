@@ -1,0 +1,19 @@
+//! The component at work: compiled, instantiated, called, and thrown away when it traps.
+//!
+//! Nothing outside of this module sees wasmtime.
+
+mod artifact;
+mod component;
+mod generated;
+mod instance;
+mod seam;
+mod ticker;
+mod wasi;
+
+pub(crate) use component::Program;
+pub(crate) use generated::Database as Exports;
+pub(crate) use generated::cu::db::types as wit;
+pub(crate) use generated::exports::cu::db as exports;
+pub(crate) use instance::{Host, Print, Settings, State};
+
+pub(crate) type WasmStore = wasmtime::Store<State>;

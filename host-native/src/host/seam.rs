@@ -1,0 +1,133 @@
+//! The component's imports `store` and `console`, over a [`Store`] and a function for text.
+
+use wasmtime::component::Resource;
+
+use super::generated::cu::db::types::{self, StoreFailure as WitFailure};
+use super::generated::cu::db::{console, store};
+use super::instance::State;
+use crate::store::{Direction, Snapshot, StoreFailure};
+
+/// What stands behind the component's `snapshot`.
+pub struct OpenSnapshot(Box<dyn Snapshot>);
+
+impl From<StoreFailure> for WitFailure {
+    fn from(failure: StoreFailure) -> Self {
+        match failure {
+            StoreFailure::Conflict => Self::Conflict,
+            StoreFailure::ReadOnly => Self::ReadOnly,
+            StoreFailure::Full(what) => Self::Full(what),
+            StoreFailure::Corrupt(what) => Self::Corrupt(what),
+            StoreFailure::Closed(what) => Self::Closed(what),
+            StoreFailure::Io(what) => Self::Io(what),
+        }
+    }
+}
+
+impl From<WitFailure> for StoreFailure {
+    fn from(failure: WitFailure) -> Self {
+        match failure {
+            WitFailure::Conflict => Self::Conflict,
+            WitFailure::ReadOnly => Self::ReadOnly,
+            WitFailure::Full(what) => Self::Full(what),
+            WitFailure::Corrupt(what) => Self::Corrupt(what),
+            WitFailure::Closed(what) => Self::Closed(what),
+            WitFailure::Io(what) => Self::Io(what),
+        }
+    }
+}
+
+impl State {
+    fn snapshot(&self, snapshot: &Resource<OpenSnapshot>) -> Result<&dyn Snapshot, StoreFailure> {
+        match self.table.get(snapshot) {
+            Ok(open) => Ok(&*open.0),
+            Err(_) => Err(StoreFailure::Closed("the snapshot is gone".to_owned())),
+        }
+    }
+}
+
+impl types::Host for State {}
+
+impl store::Host for State {
+    fn open(&mut self) -> Result<Resource<OpenSnapshot>, WitFailure> {
+        let snapshot = OpenSnapshot(self.store.open()?);
+        self.table
+            .push(snapshot)
+            .map_err(|_| WitFailure::Io("too many snapshots are open".to_owned()))
+    }
+}
+
+impl store::HostSnapshot for State {
+    fn version(&mut self, snapshot: Resource<OpenSnapshot>) -> u64 {
+        // The component can only hold snapshots that are in the table.
+        self.snapshot(&snapshot).map_or(0, Snapshot::version)
+    }
+
+    fn get(
+        &mut self,
+        snapshot: Resource<OpenSnapshot>,
+        key: Vec<u8>,
+    ) -> Result<Option<Vec<u8>>, WitFailure> {
+        Ok(self.snapshot(&snapshot)?.get(&key)?)
+    }
+
+    fn get_many(
+        &mut self,
+        snapshot: Resource<OpenSnapshot>,
+        keys: Vec<u8>,
+    ) -> Result<Vec<u8>, WitFailure> {
+        Ok(self.snapshot(&snapshot)?.get_many(&keys)?)
+    }
+
+    fn scan(
+        &mut self,
+        snapshot: Resource<OpenSnapshot>,
+        start: Vec<u8>,
+        end: Vec<u8>,
+        direction: store::Direction,
+        max_entries: u32,
+        max_bytes: u32,
+    ) -> Result<Vec<u8>, WitFailure> {
+        let direction = match direction {
+            store::Direction::Forward => Direction::Forward,
+            store::Direction::Backward => Direction::Backward,
+        };
+        Ok(self
+            .snapshot(&snapshot)?
+            .scan(&start, &end, direction, max_entries, max_bytes)?)
+    }
+
+    fn count(
+        &mut self,
+        snapshot: Resource<OpenSnapshot>,
+        start: Vec<u8>,
+        end: Vec<u8>,
+    ) -> Result<u64, WitFailure> {
+        Ok(self.snapshot(&snapshot)?.count(&start, &end)?)
+    }
+
+    fn commit(
+        &mut self,
+        snapshot: Resource<OpenSnapshot>,
+        writes: Vec<u8>,
+    ) -> Result<u64, WitFailure> {
+        let version = self.snapshot(&snapshot)?.version();
+        // The snapshot goes first, so that the tree may free the pages that only it saw.
+        drop(self.table.delete(snapshot));
+        let version = self.store.commit(version, &writes)?;
+        self.committed = true;
+        Ok(version)
+    }
+
+    fn drop(&mut self, snapshot: Resource<OpenSnapshot>) -> wasmtime::Result<()> {
+        self.table.delete(snapshot)?;
+        Ok(())
+    }
+}
+
+impl console::Host for State {
+    fn print(&mut self, text: Vec<u8>) {
+        if let Some(print) = &self.print {
+            print(&text);
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Cu on this machine: a document database scripted in Lua.
+//!
+//! The database itself is one WebAssembly component, the same one that runs in browsers. This
+//! crate runs it under wasmtime and gives it a store on the disk: start with [`Database`].
+//!
+//! ```
+//! use cu_db::{Database, Index, Query, field};
+//!
+//! let database = Database::in_memory()?;
+//! database.eval::<()>("_home.cities = {}; _home.cities.wellington = {country = 'NZ', people = 215400}", ())?;
+//! database.create_index("cities", &Index::on(["country"]))?;
+//! let found = database.query::<serde_json::Value>(&Query::table("cities").filter(field("country").eq("NZ")))?;
+//! assert_eq!(found.len(), 1);
+//! # Ok::<(), cu_db::Error>(())
+//! ```
+//!
+//! What can be stored, and what the operators mean, is documented in `wit/` of the project. This
+//! crate knows nothing of it: it carries values, queries and code to the component and back.
+//!
+//! It runs on Unix-like systems, with a 64-bit processor that wasmtime compiles for.
+
+mod batch;
+mod builder;
+mod cbor;
+mod database;
+mod error;
+mod host;
+#[cfg(feature = "json")]
+pub mod json;
+mod key;
+mod options;
+mod query;
+pub mod raw;
+mod scan;
+pub mod store;
+
+pub use batch::Batch;
+pub use builder::Builder;
+/// Any value, for when there is no Rust type of its own.
+pub use ciborium::value::Value;
+pub use database::{Database, IndexInfo, Stats};
+pub use error::{Error, Excess, Limit, Problem, ScriptFailure};
+pub use key::Key;
+pub use options::CallOptions;
+pub use query::{Condition, Field, Index, Path, Query, field};
+pub use raw::{FunctionInfo, TableInfo};
+pub use scan::Scan;
+pub use store::Durability;

@@ -1,0 +1,70 @@
+//! The component's exports as they are: CBOR bytes in, CBOR bytes out.
+//!
+//! The methods of [`Raw`] are named after the interface and the function of `wit/database.wit`,
+//! and their documentation is there. The types are the ones generated from it.
+
+pub use crate::host::exports::documents::{ScanPage, ScanRange};
+pub use crate::host::exports::functions::FunctionInfo;
+pub use crate::host::exports::indexes::IndexInfo;
+pub use crate::host::exports::lua::CallOptions;
+pub use crate::host::exports::tables::TableInfo;
+pub use crate::host::wit::{
+    Error as WitError, Excess, Key, Limit, Problem, ScriptFailure, StoreFailure,
+};
+use crate::host::{Exports, Host};
+use crate::{Database, Error};
+
+/// A database's exports. See [`Database::raw`].
+#[derive(Clone, Copy)]
+pub struct Raw<'a>(&'a Host);
+
+impl Database {
+    /// The component's exports as they are, with CBOR in place of Rust values.
+    pub fn raw(&self) -> Raw<'_> {
+        Raw(self.host())
+    }
+}
+
+/// CBOR of one value. The generated functions take vectors, and no slices.
+pub type Cbor = Vec<u8>;
+
+macro_rules! exports {
+    ($($interface:ident.$export:ident: $name:ident($($argument:ident: $type:ty),*) -> $result:ty;)*) => {
+        impl Raw<'_> {$(
+            #[doc = concat!("`", stringify!($interface), ".", stringify!($name), "`.")]
+            ///
+            /// # Errors
+            /// The export's own, and those of the host.
+            pub fn $name(&self, $($argument: $type),*) -> Result<$result, Error> {
+                self.0.call(|exports: &Exports, store| exports.$interface().$export(store, $($argument),*))
+            }
+        )*}
+    };
+}
+
+exports! {
+    cu_db_tables.call_list: tables_list() -> Vec<TableInfo>;
+    cu_db_tables.call_drop: tables_drop(table: &str) -> bool;
+    cu_db_documents.call_get: documents_get(table: &str, key: &Key) -> Option<Cbor>;
+    cu_db_documents.call_put: documents_put(table: &str, key: &Key, value: &Cbor) -> ();
+    cu_db_documents.call_delete: documents_delete(table: &str, key: &Key) -> bool;
+    cu_db_documents.call_get_many: documents_get_many(table: &str, keys: &Cbor) -> Cbor;
+    cu_db_documents.call_scan: documents_scan(table: &str, range: &ScanRange) -> ScanPage;
+    cu_db_documents.call_apply: documents_apply(operations: &Cbor) -> Cbor;
+    cu_db_indexes.call_create: indexes_create(table: &str, definition: &Cbor) -> IndexInfo;
+    cu_db_indexes.call_drop: indexes_drop(table: &str, name: &str) -> bool;
+    cu_db_indexes.call_list: indexes_list(table: &str) -> Vec<IndexInfo>;
+    cu_db_queries.call_run: queries_run(query: &Cbor) -> Cbor;
+    cu_db_queries.call_count: queries_count(query: &Cbor) -> u64;
+    cu_db_queries.call_explain: queries_explain(query: &Cbor) -> Cbor;
+    cu_db_lua.call_eval: lua_eval(source: &str, arguments: &Cbor, options: &CallOptions) -> Cbor;
+    cu_db_functions.call_persist: functions_persist(table: &str, name: &str, source: &str) -> ();
+    cu_db_functions.call_call: functions_call(
+        table: &str, name: &str, arguments: &Cbor, options: &CallOptions
+    ) -> Cbor;
+    cu_db_functions.call_list: functions_list(table: Option<&str>) -> Vec<FunctionInfo>;
+    cu_db_functions.call_source: functions_source(table: &str, name: &str) -> Option<String>;
+    cu_db_functions.call_delete: functions_delete(table: &str, name: &str) -> bool;
+    cu_db_admin.call_stats: admin_stats() -> Cbor;
+    cu_db_admin.call_digest: admin_digest() -> Vec<u8>;
+}

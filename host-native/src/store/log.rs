@@ -1,0 +1,338 @@
+//! The log in front of the tree: one record for each commit, on the disk before the commit is
+//! acknowledged.
+//!
+//! The file is a header of 16 bytes (`CuLog`, three bytes of version, 8 bytes of salt) and
+//! records one after the other:
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 4 | CRC-32 of the salt, then of everything that follows in the record |
+//! | 4 | length of the payload in bytes, the highest bit set if all records before were synced |
+//! | 8 | number of the commit, exclusive or with the salt |
+//! | … | payload: the packed writes of the commit |
+//!
+//! All numbers are little-endian. 16 zero bytes follow the last record. The file is filled with
+//! zeros ahead of its end, because overwriting is cheaper to sync than appending, and it is
+//! written from its beginning again once the tree holds everything in it: what stays behind the
+//! zeros is old, and records whose commit the tree already has mean nothing.
+//!
+//! The salt keeps bytes which somebody stored as a value from ever looking like a record. A log
+//! whose first record is zeros is empty, whatever comes after: closing leaves it so.
+
+use std::fs::{File, OpenOptions};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use super::StoreFailure;
+
+const MAGIC: [u8; 8] = *b"CuLog\0\0\x01";
+const HEADER: u64 = 16;
+const RECORD_HEADER: usize = 16;
+/// A record that isn't there: what follows the last one.
+const TERMINATOR: [u8; RECORD_HEADER] = [0; RECORD_HEADER];
+const ALL_BEFORE_SYNCED: u32 = 1 << 31;
+/// How far the file is filled with zeros ahead, in bytes.
+const GROWTH: u64 = 1 << 20;
+
+/// One commit as the log has it.
+#[derive(Debug)]
+pub(super) struct Record {
+    pub(super) version: u64,
+    pub(super) writes: Vec<u8>,
+}
+
+/// What a log holds beyond a version, and where it ends.
+#[derive(Debug)]
+pub(super) struct Recovered {
+    pub(super) records: Vec<Record>,
+    end: u64,
+    salt: u64,
+}
+
+/// The log, open for appending.
+#[derive(Debug)]
+pub(super) struct Log {
+    file: File,
+    salt: u64,
+    /// Where the next record begins.
+    end: u64,
+    /// How far the file is filled, with records or zeros.
+    filled: u64,
+    /// Whether all records so far are on the disk.
+    synced: bool,
+    /// The bytes of one record while it is put together; kept to save its allocation.
+    buffer: Vec<u8>,
+}
+
+impl Log {
+    /// Makes an empty log, on the disk before this returns.
+    pub(super) fn create(path: &Path) -> io::Result<()> {
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(path)?;
+        let mut header = [0; HEADER as usize + RECORD_HEADER];
+        header[..8].copy_from_slice(&MAGIC);
+        header[8..16].copy_from_slice(&RandomState::new().build_hasher().finish().to_le_bytes());
+        file.write_all_at(&header, 0)?;
+        file.sync_all()
+    }
+
+    /// Opens the log for appending where `recovered` says that it ends.
+    pub(super) fn open(path: &Path, recovered: &Recovered) -> io::Result<Self> {
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        let length = file.metadata()?.len();
+        let mut log = Self {
+            file,
+            salt: recovered.salt,
+            end: recovered.end,
+            filled: length,
+            synced: true,
+            buffer: Vec::new(),
+        };
+        // What a crash left behind the last good record must not be found when the next one
+        // is torn.
+        log.erase_end()?;
+        Ok(log)
+    }
+
+    /// Bytes from the beginning of the log to its last record.
+    pub(super) fn length(&self) -> u64 {
+        self.end
+    }
+
+    /// Whether the tree holds every commit that this log ever held.
+    pub(super) fn is_empty(&self) -> bool {
+        self.end == HEADER
+    }
+
+    /// Appends one commit. With `sync`, it is on the disk when this returns. After an error
+    /// the log is as it was, unless the error is `Closed`.
+    pub(super) fn append(
+        &mut self,
+        version: u64,
+        writes: &[u8],
+        sync: bool,
+    ) -> Result<(), StoreFailure> {
+        let length = u32::try_from(writes.len())
+            .ok()
+            .filter(|length| length & ALL_BEFORE_SYNCED == 0);
+        let length =
+            length.ok_or_else(|| StoreFailure::Io("a commit of 2 GiB or more".to_owned()))?;
+        let marked = length | if self.synced { ALL_BEFORE_SYNCED } else { 0 };
+        self.buffer.clear();
+        self.buffer.extend_from_slice(&[0; 4]);
+        self.buffer.extend_from_slice(&marked.to_le_bytes());
+        self.buffer
+            .extend_from_slice(&(version ^ self.salt).to_le_bytes());
+        self.buffer.extend_from_slice(writes);
+        let checksum = checksum(self.salt, &self.buffer[4..]);
+        self.buffer[..4].copy_from_slice(&checksum.to_le_bytes());
+        let next = self.end + self.buffer.len() as u64;
+        self.buffer.extend_from_slice(&TERMINATOR);
+
+        if let Err(error) = self.write(sync) {
+            return Err(match self.erase_end() {
+                Ok(()) => error.into(),
+                Err(second) => StoreFailure::Closed(format!(
+                    "writing the log failed ({error}), and so did taking the commit back \
+                     ({second}); whether it took place shows when the database is opened again"
+                )),
+            });
+        }
+        self.end = next;
+        self.synced = sync;
+        Ok(())
+    }
+
+    fn write(&mut self, sync: bool) -> io::Result<()> {
+        let until = self.end + self.buffer.len() as u64;
+        if until > self.filled {
+            let filled = until.next_multiple_of(GROWTH);
+            let zeros = vec![0; (filled - until) as usize];
+            self.file.write_all_at(&zeros, until)?;
+            self.filled = filled;
+        }
+        self.file.write_all_at(&self.buffer, self.end)?;
+        if sync { self.file.sync_data() } else { Ok(()) }
+    }
+
+    /// Takes the last record back, which must be the last thing that was appended.
+    pub(super) fn take_back(&mut self, length_before: u64) -> io::Result<()> {
+        self.end = length_before;
+        self.erase_end()
+    }
+
+    /// Makes what follows the last record no record, durably.
+    fn erase_end(&mut self) -> io::Result<()> {
+        let mut there = [0; RECORD_HEADER];
+        let read = read_up_to(&self.file, &mut there, self.end)?;
+        if there[..read] != TERMINATOR[..read] {
+            self.file.write_all_at(&TERMINATOR[..read], self.end)?;
+            self.file.sync_data()?;
+        }
+        Ok(())
+    }
+
+    /// Begins anew. The tree must hold every commit of the log durably.
+    pub(super) fn restart(&mut self) {
+        self.end = HEADER;
+        self.synced = true;
+    }
+
+    /// Leaves an empty log behind. The tree must hold every commit of it durably.
+    pub(super) fn clear(&mut self) -> io::Result<()> {
+        self.restart();
+        self.file.write_all_at(&TERMINATOR, HEADER)?;
+        if self.filled > GROWTH {
+            self.file.set_len(GROWTH)?;
+            self.filled = GROWTH;
+        }
+        Ok(())
+    }
+
+    /// Puts every record on the disk.
+    pub(super) fn sync(&mut self) -> io::Result<()> {
+        if !self.synced {
+            self.file.sync_data()?;
+            self.synced = true;
+        }
+        Ok(())
+    }
+}
+
+/// Reads the commits after `version`, changing nothing. A torn record at the end counts as not
+/// written, since it was never acknowledged.
+///
+/// # Errors
+/// [`StoreFailure::Corrupt`] if acknowledged records can't be read, or if the log doesn't
+/// continue `version`.
+pub(super) fn recover(path: &Path, version: u64) -> Result<Recovered, StoreFailure> {
+    let file = File::open(path)?;
+    let mut start = [0; HEADER as usize + RECORD_HEADER];
+    let read = read_up_to(&file, &mut start, 0)?;
+    if read < HEADER as usize || start[..8] != MAGIC {
+        return Err(StoreFailure::Corrupt(
+            "its log is not a log of Cu".to_owned(),
+        ));
+    }
+    let salt = u64::from_le_bytes(start[8..16].try_into().expect("8 bytes"));
+    if start[HEADER as usize..] == TERMINATOR {
+        return Ok(Recovered {
+            records: Vec::new(),
+            end: HEADER,
+            salt,
+        });
+    }
+
+    let bytes = std::fs::read(path)?;
+    let mut recovered = Recovered {
+        records: Vec::new(),
+        end: HEADER,
+        salt,
+    };
+    let mut at = HEADER as usize;
+    let mut newest = version;
+    while let Some(record) = parse(&bytes[at..], salt) {
+        if record.version > newest + 1 {
+            return Err(StoreFailure::Corrupt(format!(
+                "its log goes on with commit {}, but its tree ends with commit {newest}",
+                record.version
+            )));
+        }
+        let end = at + RECORD_HEADER + record.writes.len();
+        if record.version == newest + 1 {
+            newest = record.version;
+            recovered.records.push(Record {
+                version: newest,
+                writes: record.writes.to_vec(),
+            });
+            recovered.end = end as u64;
+        } else if !recovered.records.is_empty() {
+            break;
+        }
+        at = end;
+    }
+    // What was read past is old: the log begins anew where none of it was needed.
+    let from = if recovered.records.is_empty() {
+        at
+    } else {
+        recovered.end as usize
+    };
+    if let Some(later) = lost(&bytes[from..], salt, newest) {
+        return Err(StoreFailure::Corrupt(format!(
+            "commit {} can't be read from its log, though commit {later} is there",
+            newest + 1
+        )));
+    }
+    Ok(recovered)
+}
+
+/// A record as it lies in the file.
+struct Parsed<'a> {
+    version: u64,
+    all_before_synced: bool,
+    writes: &'a [u8],
+}
+
+/// The record at the beginning of `bytes`, if there is one.
+fn parse(bytes: &[u8], salt: u64) -> Option<Parsed<'_>> {
+    let (header, rest) = bytes.split_first_chunk::<RECORD_HEADER>()?;
+    let number =
+        |from: usize| u32::from_le_bytes(header[from..from + 4].try_into().expect("4 bytes"));
+    let marked = number(4);
+    let version = u64::from_le_bytes(header[8..].try_into().expect("8 bytes")) ^ salt;
+    let length = (marked & !ALL_BEFORE_SYNCED) as usize;
+    if length > rest.len() {
+        return None;
+    }
+    if checksum(salt, &bytes[4..RECORD_HEADER + length]) != number(0) {
+        return None;
+    }
+    Some(Parsed {
+        version,
+        all_before_synced: marked & ALL_BEFORE_SYNCED != 0,
+        writes: &rest[..length],
+    })
+}
+
+/// A commit somewhere in `bytes` that was written when the one after `newest` was on the disk
+/// already: proof that this was not a torn tail.
+fn lost(bytes: &[u8], salt: u64, newest: u64) -> Option<u64> {
+    let last = bytes.len().checked_sub(RECORD_HEADER)?;
+    (0..=last).find_map(|at| {
+        let version =
+            u64::from_le_bytes(bytes[at + 8..at + 16].try_into().expect("8 bytes")) ^ salt;
+        // Thanks to the salt only records look like records, so that the checksums cost little.
+        if version <= newest + 1 || version > newest + (1 << 32) {
+            return None;
+        }
+        parse(&bytes[at..], salt)
+            .filter(|record| record.all_before_synced)
+            .map(|record| record.version)
+    })
+}
+
+fn checksum(salt: u64, bytes: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&salt.to_le_bytes());
+    hasher.update(bytes);
+    hasher.finalize()
+}
+
+/// Reads until `buffer` is full or the file ends.
+fn read_up_to(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut read = 0;
+    while read < buffer.len() {
+        match file.read_at(&mut buffer[read..], offset + read as u64) {
+            Ok(0) => break,
+            Ok(more) => read += more,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(read)
+}

@@ -1,0 +1,120 @@
+//! The store behind the component: an ordered map from bytes to bytes, with snapshot reads
+//! and one atomic commit.
+//!
+//! [`Store`] and [`Snapshot`] are `cu:db/store` of the contract as Rust traits; the same packed
+//! bytes pass through both (see [`pack`]). [`DiskStore`] keeps the map in one directory: a
+//! B-tree that is synced now and then, and in front of it a log that is synced with each
+//! commit. [`MemoryStore`] keeps it in memory. A program can bring its own.
+//!
+//! This module knows nothing of Wasm, tables or documents.
+
+mod directory;
+mod disk;
+mod failure;
+mod log;
+mod memory;
+mod overlay;
+pub mod pack;
+mod tree;
+
+pub use directory::OpenError;
+pub use disk::{DiskOptions, DiskStore};
+pub use failure::StoreFailure;
+pub use memory::MemoryStore;
+
+/// Which end of a range comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From the first key of the range to the last one.
+    Forward,
+    /// From the last key of the range to the first one.
+    Backward,
+}
+
+/// When a commit counts as done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// A commit returns when it is on the disk: neither the end of the process nor of the
+    /// machine's power takes it back.
+    #[default]
+    Strict,
+    /// A commit returns when the operating system has it. The end of the process doesn't take it
+    /// back; a crash of the machine may take back the last commits, in the order in which they
+    /// were made and never a part of one.
+    Relaxed,
+}
+
+/// An ordered map from bytes to bytes. One commit at a time, any number of snapshots.
+pub trait Store: Send + Sync {
+    /// Opens a snapshot of the newest commit.
+    ///
+    /// # Errors
+    /// [`StoreFailure::Closed`] after [`close`](Store::close), or what the platform reports.
+    fn open(&self) -> Result<Box<dyn Snapshot>, StoreFailure>;
+
+    /// Applies packed entries, in strictly ascending order of their keys, as one atomic commit, and
+    /// returns its number. `snapshot` is the version that the writer read from.
+    ///
+    /// # Errors
+    /// [`StoreFailure::Conflict`] if another commit was made since `snapshot`. After every
+    /// error but [`StoreFailure::Closed`] the store holds what the last successful commit left.
+    fn commit(&self, snapshot: u64, writes: &[u8]) -> Result<u64, StoreFailure>;
+
+    /// Brings everything to where it stays, and lets go of it. Later calls fail with
+    /// [`StoreFailure::Closed`]. Closing twice is no error.
+    ///
+    /// # Errors
+    /// What the platform reports. Commits that were acknowledged are kept all the same.
+    fn close(&self) -> Result<(), StoreFailure>;
+
+    /// Reads everything and checks every checksum.
+    ///
+    /// # Errors
+    /// [`StoreFailure::Corrupt`] for what can't be read; [`StoreFailure::ReadOnly`] from a store
+    /// that can only be checked when it is open for writing.
+    fn verify(&self) -> Result<(), StoreFailure>;
+
+    /// Bytes that the store takes on the disk; 0 for a store that isn't on one.
+    ///
+    /// # Errors
+    /// What the platform reports.
+    fn size_on_disk(&self) -> Result<u64, StoreFailure>;
+}
+
+/// The store at one moment. Later commits do not show.
+pub trait Snapshot: Send {
+    /// The number of the newest commit that this snapshot sees; 0 for a store that was never written.
+    fn version(&self) -> u64;
+
+    /// The value of a key.
+    ///
+    /// # Errors
+    /// What the store reports, as for all methods of this trait.
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreFailure>;
+
+    /// The values of packed keys, as packed values in the same order.
+    ///
+    /// # Errors
+    /// As for [`get`](Snapshot::get), and [`StoreFailure::Io`] for keys that are not packed well.
+    fn get_many(&self, keys: &[u8]) -> Result<Vec<u8>, StoreFailure>;
+
+    /// A page of the entries with `start <= key < end`, packed; an empty `end` is no bound. The
+    /// page ends after `max_entries` entries, or with the entry that makes it `max_bytes` or longer.
+    ///
+    /// # Errors
+    /// As for [`get`](Snapshot::get).
+    fn scan(
+        &self,
+        start: &[u8],
+        end: &[u8],
+        direction: Direction,
+        max_entries: u32,
+        max_bytes: u32,
+    ) -> Result<Vec<u8>, StoreFailure>;
+
+    /// How many keys are in the range, as [`scan`](Snapshot::scan) understands it.
+    ///
+    /// # Errors
+    /// As for [`get`](Snapshot::get).
+    fn count(&self, start: &[u8], end: &[u8]) -> Result<u64, StoreFailure>;
+}

@@ -1,0 +1,6 @@
+//! The stores alone, without the component.
+
+mod limits;
+mod model;
+mod recovery;
+mod support;
