@@ -1,0 +1,60 @@
+/** Builds `dist/`: one script for browsers, one for Node, the core module, and the types. */
+import { execFile } from 'node:child_process';
+import { copyFile, cp, mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { brotliCompressSync, constants } from 'node:zlib';
+import { build } from 'esbuild';
+import { generate } from './generate.mjs';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const dist = join(root, 'dist');
+// What is there stays in use until all of the new is.
+const stage = join(root, 'dist.new');
+
+await generate();
+await rm(stage, { recursive: true, force: true });
+await mkdir(stage);
+
+const common = {
+  absWorkingDir: root,
+  entryPoints: ['src/index.ts'],
+  bundle: true,
+  minify: true,
+  format: 'esm',
+  target: 'es2022',
+  legalComments: 'none',
+};
+const tscArguments = ['-p', 'tsconfig.types.json', '--outDir', join(stage, 'types')];
+await Promise.all([
+  build({ ...common, platform: 'browser', outfile: join(stage, 'index.js') }),
+  build({ ...common, platform: 'node', outfile: join(stage, 'node.js') }),
+  copyFile(join(root, 'src/engine/cu.core.wasm'), join(stage, 'cu.core.wasm')),
+  promisify(execFile)(join(root, 'node_modules/.bin/tsc'), tscArguments, { cwd: root }).catch(
+    ({ stdout }) => {
+      throw new Error(stdout);
+    },
+  ),
+]);
+await cp(join(root, 'src/generated'), join(stage, 'types/generated'), {
+  recursive: true,
+  filter: (path) => path.endsWith('.d.ts') || (extname(path) === '' && !path.endsWith('stamp')),
+});
+await rm(dist, { recursive: true, force: true });
+await rename(stage, dist);
+
+let total = 0;
+for (const file of ['index.js', 'cu.core.wasm']) {
+  const bytes = await readFile(join(dist, file));
+  const compressed = brotliCompressSync(bytes, {
+    params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length },
+  });
+  total += compressed.length;
+  console.log(`${file.padEnd(14)} ${kilobytes(bytes.length)} raw ${kilobytes(compressed.length)} brotli`);
+}
+console.log(`${'download'.padEnd(14)} ${' '.repeat(15)}${kilobytes(total)} brotli`);
+
+function kilobytes(bytes) {
+  return `${(bytes / 1000).toFixed(1).padStart(7)} KB`;
+}

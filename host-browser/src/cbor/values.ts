@@ -1,0 +1,49 @@
+/** The JavaScript side of the data model. */
+
+/**
+ * A number that is a float even if it is whole. JavaScript's `1` is sent as an integer; where Lua
+ * shall see `1.0`, send `new CuFloat(1)`. Results come back as plain numbers.
+ */
+export class CuFloat {
+  readonly value: number;
+
+  constructor(value: number) {
+    this.value = value;
+  }
+}
+
+/** A document that is a persisted function: call it with `Database.callFunction`. */
+export class CuFunctionRef {
+  readonly id: number;
+
+  constructor(id: number) {
+    this.id = id;
+  }
+}
+
+/**
+ * What can be stored and returned. `undefined` is left out of objects and is null in arrays.
+ * A `Map` is a map whose keys need not be texts.
+ */
+export type Value =
+  | null
+  | undefined
+  | boolean
+  | number
+  | bigint
+  | string
+  | Uint8Array
+  | CuFloat
+  | CuFunctionRef
+  | readonly Value[]
+  | ReadonlyMap<Value, Value>
+  | { readonly [member: string]: Value };
+
+/** The CBOR tag of persisted functions, around the function's number. */
+export const FUNCTION_TAG = 40_000;
+
+/** Whether something is an object without a class, made in this realm or another. */
+export function isPlainObject(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}

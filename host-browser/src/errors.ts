@@ -1,0 +1,212 @@
+/** The one error class of the package, and how errors of the component become one. */
+
+/** The limits a call can run into, as `wit/types.wit` names them. */
+export type LimitName =
+  | 'name-size'
+  | 'key-size'
+  | 'value-size'
+  | 'value-depth'
+  | 'batch-size'
+  | 'source-size'
+  | 'instructions'
+  | 'memory'
+  | 'call-depth'
+  | 'result-size'
+  | 'output-size'
+  | 'transaction-size'
+  | 'wall-clock';
+
+/** What can go wrong. The codes are stable; messages are for people and may change. */
+export type ErrorCode =
+  /** A name, key, option or other argument can't be right, whatever the database holds. */
+  | 'invalid-argument'
+  /** Something that is no value: no CBOR can say it, or it is outside of the data model. */
+  | 'invalid-value'
+  | 'invalid-query'
+  | 'unknown-table'
+  | 'unknown-index'
+  | 'unknown-function'
+  | 'already-exists'
+  /** `limit` and `maximum` say which one. */
+  | 'limit-exceeded'
+  /** Lua source that does not compile. */
+  | 'syntax'
+  /** An error that Lua code raised; `traceback` has its stack. */
+  | 'script'
+  | 'unstorable'
+  /** The stored format is newer than this package, or not Cu's. Nothing was touched. */
+  | 'unsupported-format'
+  | 'corrupt'
+  | 'cancelled'
+  | 'store-conflict'
+  | 'store-read-only'
+  /** The disk or the quota is full. The database holds what the last successful commit left. */
+  | 'store-full'
+  | 'store-corrupt'
+  | 'store-closed'
+  | 'store-io'
+  /** The platform refuses to give this page any IndexedDB. */
+  | 'store-unavailable'
+  /** The component broke down. It was thrown away; the next call uses a new one. */
+  | 'trapped'
+  /** This JavaScript engine can't run the component. */
+  | 'unsupported-engine';
+
+/** What a `CuError` carries besides its code and message. */
+export interface ErrorInfo {
+  /** The argument, or the path inside it: `key`, `where.and[1].op`, `[17].value`. */
+  readonly place?: string | undefined;
+  readonly limit?: LimitName | undefined;
+  /** The limit in force, in the unit of the limit. */
+  readonly maximum?: bigint | undefined;
+  /** The Lua stack, innermost call first. */
+  readonly traceback?: string | undefined;
+  /** The component's error as it came, or what the platform said. */
+  readonly details?: unknown;
+  readonly cause?: unknown;
+}
+
+/**
+ * Every rejected promise of this package carries one of these.
+ *
+ * ```ts
+ * try {
+ *   await db.query({ table: 'nowhere' });
+ * } catch (error) {
+ *   if (error instanceof CuError && error.code === 'unknown-table') …
+ * }
+ * ```
+ */
+export class CuError extends Error {
+  override readonly name = 'CuError';
+  readonly code: ErrorCode;
+  readonly place: string | undefined;
+  readonly limit: LimitName | undefined;
+  readonly maximum: bigint | undefined;
+  readonly traceback: string | undefined;
+  readonly details: unknown;
+
+  static {
+    // Minifying renames the class, and consoles show the class.
+    Object.defineProperty(CuError, 'name', { value: 'CuError' });
+  }
+
+  constructor(code: ErrorCode, message: string, info: ErrorInfo = {}) {
+    super(message, info.cause === undefined ? undefined : { cause: info.cause });
+    this.code = code;
+    this.place = info.place;
+    this.limit = info.limit;
+    this.maximum = info.maximum;
+    this.traceback = info.traceback;
+    this.details = info.details;
+  }
+}
+
+/** The store failures of the seam, as the component expects them. */
+export type StoreFailureCase =
+  | { tag: 'conflict' }
+  | { tag: 'read-only' }
+  | { tag: 'full'; val: string }
+  | { tag: 'corrupt'; val: string }
+  | { tag: 'closed'; val: string }
+  | { tag: 'io'; val: string };
+
+/** Thrown by the `store` import: the component sees `payload` as the error of the call. */
+export class StoreFailure extends Error {
+  override name = 'StoreFailure';
+  readonly payload: StoreFailureCase;
+
+  constructor(payload: StoreFailureCase) {
+    super(`store failure: ${payload.tag}`);
+    this.payload = payload;
+  }
+}
+
+interface Problem {
+  place: string;
+  message: string;
+}
+
+/** An error of the component, in the shape the bindings throw it as `payload`. */
+export type ComponentFailure =
+  | { tag: 'unknown-table'; val: string }
+  | { tag: 'limit-exceeded'; val: { limit: LimitName; maximum: bigint; place: string; message: string } }
+  | { tag: 'syntax' | 'script'; val: { message: string; traceback: string } }
+  | { tag: 'store'; val: StoreFailureCase }
+  | { tag: 'cancelled' }
+  | {
+      tag:
+        | 'invalid-argument'
+        | 'invalid-value'
+        | 'invalid-query'
+        | 'unknown-index'
+        | 'unknown-function'
+        | 'already-exists'
+        | 'unstorable'
+        | 'unsupported-format'
+        | 'corrupt';
+      val: Problem;
+    };
+
+/** The component's failure that an exception carries; undefined for a trap. */
+export function componentFailure(thrown: unknown): ComponentFailure | undefined {
+  // Nothing but a caller of the seam without a component between sees the store's own failure.
+  if (thrown instanceof StoreFailure) return { tag: 'store', val: thrown.payload };
+  if (typeof thrown !== 'object' || thrown === null || !('payload' in thrown)) return undefined;
+  const payload = thrown.payload;
+  if (typeof payload !== 'object' || payload === null || !('tag' in payload)) return undefined;
+  return payload as ComponentFailure;
+}
+
+/** The error a caller gets for a failure of the component. */
+export function errorOf(failure: ComponentFailure): CuError {
+  switch (failure.tag) {
+    case 'unknown-table':
+      return new CuError(failure.tag, `There is no table "${failure.val}"; its first document makes it.`, {
+        place: 'table',
+        details: failure,
+      });
+    case 'limit-exceeded': {
+      const { limit, maximum, place, message } = failure.val;
+      return new CuError(failure.tag, message, { limit, maximum, place, details: failure });
+    }
+    case 'syntax':
+    case 'script':
+      return new CuError(failure.tag, failure.val.message, {
+        traceback: failure.val.traceback,
+        details: failure,
+      });
+    case 'store':
+      return new CuError(`store-${failure.val.tag}`, storeMessage(failure.val), { details: failure });
+    case 'cancelled':
+      return new CuError(failure.tag, 'The call was cancelled before its end; nothing was written.', {
+        details: failure,
+      });
+    default: {
+      const { place, message } = failure.val;
+      return new CuError(failure.tag, place === '' ? message : `${place}: ${message}`, {
+        place,
+        details: failure,
+      });
+    }
+  }
+}
+
+function storeMessage(failure: StoreFailureCase): string {
+  switch (failure.tag) {
+    case 'conflict':
+      return 'Another transaction changed what this one read; run the call again.';
+    case 'read-only':
+      return 'This call may only read, and it tried to write; call it without `readOnly`.';
+    default:
+      return failure.val;
+  }
+}
+
+/** The error for a component that broke down. */
+export function trapError(thrown: unknown): CuError {
+  const reason = thrown instanceof Error ? thrown.message : String(thrown);
+  return new CuError('trapped', `The call broke the component (${reason}); nothing was written.`, {
+    cause: thrown,
+  });
+}

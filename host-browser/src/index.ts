@@ -1,0 +1,31 @@
+/**
+ * Cu in the browser: a document database scripted in Lua, kept in IndexedDB.
+ *
+ * Start with `open`. The component does the work; this package stores bytes for it and gives it a
+ * typed face.
+ */
+
+export type { Decoded } from './cbor/decode.ts';
+export { decode } from './cbor/decode.ts';
+export { encode } from './cbor/encode.ts';
+export { CuFloat, CuFunctionRef, type Value } from './cbor/values.ts';
+export { Database, open } from './database.ts';
+export { CuError, type ErrorCode, type ErrorInfo, type LimitName } from './errors.ts';
+export type { CallOptions, OpenOptions } from './options.ts';
+export type { Raw } from './raw.ts';
+export type { Durability, StorageInfo } from './store/journal.ts';
+export type {
+  Condition,
+  FieldPath,
+  FunctionInfo,
+  IndexDefinition,
+  IndexInfo,
+  Key,
+  Operation,
+  Operator,
+  Plan,
+  Query,
+  ScanOptions,
+  Stats,
+  TableInfo,
+} from './types.ts';

@@ -1,0 +1,100 @@
+/** What can be said when a database is opened or a call is made. */
+import { CuError } from './errors.ts';
+import type { Durability } from './store/journal.ts';
+
+export interface OpenOptions {
+  /** `indexeddb`, the default, or `memory` for a database that ends with its object. */
+  readonly storage?: 'indexeddb' | 'memory';
+  /**
+   * When a write's promise resolves. `relaxed`, the default: the browser has it, and it survives
+   * the end of the page and of the browser. `strict`: it is on disk, and survives a power cut too.
+   */
+  readonly durability?: Durability;
+  /** Takes what Lua's `print` writes, before the call's promise settles. By default the console does. */
+  readonly onPrint?: (text: string) => void;
+  /** The compiled `cu.core.wasm`, for bundlers that can't find the file that comes with the package. */
+  readonly module?: WebAssembly.Module;
+}
+
+/** How Lua code runs; see `call-options` in `wit/database.wit`. Everything has a default. */
+export interface CallOptions {
+  /** What a traceback calls the source; by default `eval`. */
+  readonly chunkName?: string;
+  /** At most so many Lua instructions; by default 1,000,000,000. */
+  readonly instructions?: number | bigint;
+  /** At most so many bytes of Lua memory; by default 64 MiB. */
+  readonly memory?: number | bigint;
+  /** What `math.random` starts from, for a call that can be repeated. */
+  readonly seed?: number | bigint;
+  /** What `os.time` takes for now, in seconds since 1970; by default the clock. */
+  readonly time?: number | bigint;
+  /** Whether globals are kept, until the page ends at the latest, for the next call that says so too. */
+  readonly keepGlobals?: boolean;
+  /** The call only reads: an attempt to write is `store-read-only`. */
+  readonly readOnly?: boolean;
+}
+
+/** Call options as the component takes them. */
+export function componentOptions(options: CallOptions) {
+  return {
+    ...(options.chunkName !== undefined && { chunkName: options.chunkName }),
+    ...(options.instructions !== undefined && { instructions: whole(options.instructions, 'instructions') }),
+    ...(options.memory !== undefined && { memory: whole(options.memory, 'memory') }),
+    ...(options.seed !== undefined && { seed: whole(options.seed, 'seed') }),
+    ...(options.time !== undefined && { time: whole(options.time, 'time', -(2n ** 63n), 2n ** 63n) }),
+    keepGlobals: options.keepGlobals ?? false,
+  };
+}
+
+/** A whole number from `low` on and below `high`, as a BigInt. */
+export function whole(value: number | bigint, place: string, low = 0n, high = 2n ** 64n): bigint {
+  const integer = typeof value === 'bigint' ? value : Number.isSafeInteger(value) ? BigInt(value) : undefined;
+  if (integer === undefined || integer < low || integer >= high) {
+    throw new CuError('invalid-argument', `${place} must be a whole number from ${low} to ${high - 1n}.`, {
+      place,
+    });
+  }
+  return integer;
+}
+
+/** A string that UTF-8 can say. The bindings would turn half a surrogate pair into another character. */
+export function checkText(value: string, place: string): string {
+  if (typeof value !== 'string' || !value.isWellFormed()) {
+    throw new CuError('invalid-argument', `${place} must be a string of well-formed Unicode.`, { place });
+  }
+  return value;
+}
+
+const NAME_LENGTH = 128;
+
+/** Refuses what is no name of a database. */
+export function checkName(name: unknown): asserts name is string {
+  const problem = nameProblem(name);
+  if (problem !== undefined) {
+    throw new CuError('invalid-argument', `The name of a database ${problem}.`, { place: 'name' });
+  }
+}
+
+function nameProblem(name: unknown): string | undefined {
+  if (typeof name !== 'string') return 'must be a string';
+  if (name === '') return 'must not be empty';
+  if (name.length > NAME_LENGTH) return `has at most ${NAME_LENGTH} characters`;
+  if (/\p{Cc}/u.test(name)) return 'must not contain control characters';
+  if (!name.isWellFormed()) return 'must be well-formed Unicode';
+  return undefined;
+}
+
+/** Refuses options that can't be right. */
+export function checkOptions(options: OpenOptions): void {
+  oneOf(options.storage, ['indexeddb', 'memory'], 'storage');
+  oneOf(options.durability, ['relaxed', 'strict'], 'durability');
+  if (options.onPrint !== undefined && typeof options.onPrint !== 'function') {
+    throw new CuError('invalid-argument', 'onPrint must be a function.', { place: 'onPrint' });
+  }
+}
+
+function oneOf(value: string | undefined, known: readonly string[], place: string): void {
+  if (value !== undefined && !known.includes(value)) {
+    throw new CuError('invalid-argument', `${place} must be one of: ${known.join(', ')}.`, { place });
+  }
+}

@@ -1,0 +1,47 @@
+/** The exports of the component with values as CBOR bytes, each as a promise. */
+import type { Engine } from './engine/engine.ts';
+import type { Mode, Transactor } from './store/transactor.ts';
+
+type Promised<Interface> = {
+  [Name in keyof Interface]: Interface[Name] extends (...args: infer Arguments) => infer Result
+    ? (...args: Arguments) => Promise<Result>
+    : never;
+};
+
+/** The exports by interface and name, as `wit/database.wit` describes them, names in camel case. */
+export type Raw = { readonly [Interface in keyof Engine]: Promised<Engine[Interface]> };
+
+/** How each export runs. Lua code that keeps globals must not run twice, so it is a write. */
+const MODES: { readonly [Interface in keyof Engine]: { readonly [Name in keyof Engine[Interface]]: Mode } } =
+  {
+    tables: { list: 'read', drop: 'write' },
+    documents: { get: 'read', put: 'write', delete: 'write', getMany: 'read', scan: 'read', apply: 'write' },
+    indexes: { create: 'write', drop: 'write', list: 'read' },
+    queries: { run: 'read', count: 'read', explain: 'read' },
+    lua: { eval: 'maybe' },
+    functions: { persist: 'write', call: 'maybe', list: 'read', source: 'read', delete: 'write' },
+    admin: { stats: 'read', digest: 'read' },
+  };
+
+type Export = (...args: unknown[]) => unknown;
+
+/** The raw exports over a transactor; with a mode, all of them run in it. */
+export function rawExports(transactor: Transactor<Engine>, mode?: Mode): Raw {
+  const raw: Record<string, Record<string, Export>> = {};
+  for (const [face, modes] of Object.entries(MODES)) {
+    raw[face] = Object.fromEntries(
+      Object.entries(modes).map(([name, own]) => [
+        name,
+        (...args) =>
+          transactor.submit(mode ?? (own === 'maybe' && keepsGlobals(args) ? 'write' : own), (engine) =>
+            (engine as unknown as Record<string, Record<string, Export>>)[face]![name]!(...args),
+          ),
+      ]),
+    );
+  }
+  return raw as unknown as Raw;
+}
+
+function keepsGlobals(args: unknown[]): boolean {
+  return (args.at(-1) as { keepGlobals?: boolean } | undefined)?.keepGlobals === true;
+}

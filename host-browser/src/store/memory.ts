@@ -1,0 +1,30 @@
+/** A journal that keeps nothing: the database lives as long as its object. */
+import type { Journal, StorageInfo } from './journal.ts';
+import type { LogRecord } from './record.ts';
+import { emptyState, type State } from './state.ts';
+
+export class MemoryJournal implements Journal {
+  onForeignCommit: ((version: number) => void) | undefined;
+  onClosed: ((reason: string) => void) | undefined;
+
+  async load(): Promise<State> {
+    return emptyState;
+  }
+
+  async missed(): Promise<LogRecord[]> {
+    return [];
+  }
+
+  async append(_version: number, work: (missed: LogRecord[]) => LogRecord | undefined): Promise<void> {
+    work([]);
+  }
+
+  rest(): void {}
+
+  info({ mirror }: State): StorageInfo {
+    const { bytes, entries } = mirror;
+    return { kind: 'memory', bytes, entries, segments: 0, segmentBytes: 0, logRecords: 0, logBytes: 0 };
+  }
+
+  async close(): Promise<void> {}
+}

@@ -1,0 +1,277 @@
+/**
+ * Runs calls one after the other and makes what they commit durable.
+ *
+ * Calls that write and that wait at the same time form a batch: they run, in their order, inside the
+ * journal's `append`, their commits become one log record, and none of them resolves before that
+ * record is durable. If the journal refuses, the state goes back to where the batch began and every
+ * call of the batch that committed, or that may have seen such a commit, rejects.
+ *
+ * Reads run at once unless something that writes is ahead of them; then they keep their place, so
+ * that a caller reads what it wrote without having to wait for it. Lua code often only reads, but
+ * nobody knows before it has run: it runs at once, too, and only if it did commit a batch begins
+ * with it. Should others have committed meanwhile, it is undone and runs again.
+ */
+import { CuError, componentFailure, errorOf, trapError } from '../errors.ts';
+import { type PrintHandler, Session } from './imports.ts';
+import type { Journal, StorageInfo } from './journal.ts';
+import type { LogRecord } from './record.ts';
+import { advance, type State } from './state.ts';
+
+/** A batch ends when it has run for so long, in ms, or holds so much: the page wants its turn. */
+const BATCH_TIME = 50;
+const BATCH_BYTES = 8 * 1024 * 1024;
+
+/** `read`: a commit is refused. `maybe`: the call may write, and may be run a second time. */
+export type Mode = 'read' | 'maybe' | 'write';
+
+interface Call<Engine> {
+  readonly mode: Mode;
+  readonly work: (engine: Engine) => unknown;
+  readonly resolve: (result: never) => void;
+  readonly reject: (error: CuError) => void;
+}
+
+/** How a call ended. */
+interface Outcome<Engine> {
+  readonly call: Call<Engine>;
+  /** Whether it holds only if the batch becomes durable. */
+  readonly uncertain: boolean;
+  /** Tells the caller, or tells it this error in place of the outcome. */
+  readonly settle: (error?: CuError) => void;
+}
+
+/** Thrown inside the journal's `append` to say that everything must be read anew. */
+class Behind extends Error {}
+
+export class Transactor<Engine> {
+  readonly #journal: Journal;
+  readonly #session: Session;
+  readonly #makeEngine: (session: Session) => Engine;
+  readonly #print: PrintHandler;
+  #engine: Engine | undefined;
+  #queue: Call<Engine>[] = [];
+  #draining: Promise<void> | undefined;
+  #foreignVersion = 0;
+  #closed: CuError | undefined;
+
+  constructor(
+    journal: Journal,
+    state: State,
+    makeEngine: (session: Session) => Engine,
+    print: PrintHandler = () => {},
+  ) {
+    this.#journal = journal;
+    this.#session = new Session(state);
+    this.#makeEngine = makeEngine;
+    this.#print = print;
+    journal.onForeignCommit = (version) => {
+      this.#foreignVersion = Math.max(this.#foreignVersion, version);
+      this.#wake();
+    };
+    journal.onClosed = (reason) => {
+      this.#closed ??= new CuError('store-closed', reason);
+    };
+  }
+
+  /** Runs a call in its turn. */
+  submit<T>(mode: Mode, work: (engine: Engine) => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed !== undefined) {
+        reject(this.#closed);
+        return;
+      }
+      this.#queue.push({ mode, work, resolve, reject });
+      this.#wake();
+    });
+  }
+
+  get info(): StorageInfo {
+    return this.#journal.info(this.#session.state);
+  }
+
+  /** Resolves when no call runs or waits. */
+  async idle(): Promise<void> {
+    while (this.#draining !== undefined) await this.#draining;
+  }
+
+  /** Ends after the calls that were submitted before. */
+  async close(): Promise<void> {
+    this.#closed ??= new CuError('store-closed', 'The database was closed; open it again.');
+    await this.idle();
+    await this.#journal.close();
+  }
+
+  #wake(): void {
+    this.#draining ??= this.#drain().finally(() => {
+      this.#draining = undefined;
+      if (this.#queue.length > 0) this.#wake();
+    });
+  }
+
+  async #drain(): Promise<void> {
+    // A turn of its own: the calls that the caller makes now share what comes.
+    await undefined;
+    for (;;) {
+      if (this.#foreignVersion > this.#session.state.version) await this.#catchUp();
+      if (this.#queue.length === 0) break;
+      const before = this.#session.state;
+      const ahead = this.#runAhead();
+      if (ahead !== undefined || this.#queue[0]?.mode === 'write') await this.#runBatch(before, ahead);
+      // Promises alone never give the page its turn; transactions do.
+      else if (this.#queue.length > 0) await new Promise((resolve) => setTimeout(resolve));
+    }
+    if (this.#closed === undefined) this.#journal.rest(this.#session.state);
+  }
+
+  /** Runs what may not need a transaction, and gives the first call that turns out to. */
+  #runAhead(): Outcome<Engine> | undefined {
+    const end = Date.now() + BATCH_TIME;
+    while (this.#queue.length > 0 && this.#queue[0]!.mode !== 'write' && Date.now() < end) {
+      const outcome = this.#run(this.#queue.shift()!);
+      if (outcome.uncertain) return outcome;
+      outcome.settle();
+    }
+    return undefined;
+  }
+
+  async #runBatch(before: State, ahead: Outcome<Engine> | undefined): Promise<void> {
+    let outcomes = ahead === undefined ? [] : [ahead];
+    try {
+      await this.#journal.append(before.version, (missed) => {
+        let { version } = before;
+        if (missed.length > 0) {
+          // What ran ahead did not see this.
+          this.#queue.unshift(...outcomes.map(({ call }) => call));
+          outcomes = [];
+          this.#goBack(before);
+          this.#advance(missed);
+          version = this.#session.state.version;
+        }
+        this.#runQueued(outcomes);
+        const runs = this.#session.commits;
+        if (runs.length === 0) return undefined;
+        return { first: version + 1, version: this.#session.state.version, runs };
+      });
+      this.#session.commits = [];
+    } catch (thrown) {
+      this.#goBack(before);
+      if (thrown instanceof Behind) {
+        await this.#reload();
+        return;
+      }
+      const error = storeError(thrown);
+      if (outcomes.length === 0) this.#rejectHead(error);
+      for (const { uncertain, settle } of outcomes) settle(uncertain ? error : undefined);
+      return;
+    }
+    for (const { settle } of outcomes) settle();
+  }
+
+  /** Runs what waits, as far as one batch goes. */
+  #runQueued(outcomes: Outcome<Engine>[]): void {
+    const end = Date.now() + BATCH_TIME;
+    let bytes = 0;
+    let counted = 0;
+    while (this.#queue.length > 0 && bytes < BATCH_BYTES && Date.now() < end) {
+      outcomes.push(this.#run(this.#queue.shift()!));
+      for (; counted < this.#session.commits.length; counted++) {
+        bytes += this.#session.commits[counted]!.bytes.length;
+      }
+    }
+  }
+
+  #run(call: Call<Engine>): Outcome<Engine> {
+    const session = this.#session;
+    const before = session.state;
+    const commits = session.commits.length;
+    session.writable = call.mode !== 'read';
+    let tell: () => void;
+    try {
+      this.#engine ??= this.#makeEngine(session);
+      const result = call.work(this.#engine);
+      tell = () => call.resolve(result as never);
+    } catch (thrown) {
+      const error = this.#callError(thrown);
+      tell = () => call.reject(error);
+      // A call that fails has changed nothing, not even if it fails after its commit.
+      if (session.commits.length > commits) {
+        session.commits.length = commits;
+        session.state = before;
+        this.#engine = undefined;
+      }
+    }
+    session.writable = false;
+    const printed = session.printed;
+    session.printed = [];
+    return {
+      call,
+      uncertain: session.commits.length > 0,
+      settle: (error) => {
+        for (const text of printed) this.#print(text);
+        if (error === undefined) tell();
+        else call.reject(error);
+      },
+    };
+  }
+
+  /** What a call threw; after a trap the instance is thrown away. */
+  #callError(thrown: unknown): CuError {
+    const failure = componentFailure(thrown);
+    if (failure !== undefined) return errorOf(failure);
+    if (thrown instanceof CuError) return thrown;
+    this.#engine = undefined;
+    return trapError(thrown);
+  }
+
+  /** Applies what others have committed. */
+  #advance(records: LogRecord[]): void {
+    const state = advance(this.#session.state, records);
+    if (state === undefined) throw new Behind();
+    this.#session.state = state;
+  }
+
+  async #catchUp(): Promise<void> {
+    const heard = this.#foreignVersion;
+    try {
+      this.#advance(await this.#journal.missed(this.#session.state.version));
+    } catch (thrown) {
+      if (thrown instanceof Behind) {
+        await this.#reload();
+      } else {
+        this.#foreignVersion = 0;
+        if (this.#queue.length > 0) this.#rejectHead(storeError(thrown));
+        return;
+      }
+    }
+    // A commit that was announced and is not there was deleted with its database.
+    if (this.#foreignVersion === heard) this.#foreignVersion = 0;
+  }
+
+  async #reload(): Promise<void> {
+    try {
+      this.#session.state = await this.#journal.load();
+    } catch (thrown) {
+      const error = storeError(thrown);
+      this.#foreignVersion = 0;
+      if (this.#queue.length > 0) this.#rejectHead(error);
+    }
+  }
+
+  /** Returns to a state that is durable; the component's caches may know of the other one. */
+  #goBack(state: State): void {
+    this.#session.commits = [];
+    if (this.#session.state === state) return;
+    this.#session.state = state;
+    this.#engine = undefined;
+  }
+
+  #rejectHead(error: CuError): void {
+    this.#queue.shift()!.reject(this.#closed ?? error);
+  }
+}
+
+/** What a journal threw, which is a `CuError` unless the journal itself is wrong. */
+function storeError(thrown: unknown): CuError {
+  if (thrown instanceof CuError) return thrown;
+  return new CuError('store-io', `The storage failed: ${thrown}`, { cause: thrown });
+}

@@ -1,0 +1,86 @@
+/** Runs a suite in each of the browsers that `CU_BROWSERS` names, or in all. */
+import { after, before, describe, type TestContext } from 'node:test';
+import type { Page } from 'puppeteer-core';
+import {
+  type BrowserName,
+  type LaunchedBrowser,
+  type LaunchOptions,
+  launch,
+  repositoryRoot,
+  type ServeOptions,
+  type Server,
+  serve,
+} from '../harness/index.ts';
+
+const names = (process.env.CU_BROWSERS ?? 'chromium,firefox').split(',') as BrowserName[];
+
+export interface Tabs {
+  readonly name: BrowserName;
+  /** A new page with `cu` and `store`. All of a suite share an origin and a profile. */
+  open(): Promise<Page>;
+  /** Loads the page again, as a user would. */
+  reload(page: Page): Promise<void>;
+}
+
+export function inEachBrowser(title: string, define: (tabs: Tabs) => void): void {
+  for (const name of names) {
+    describe(`${title} (${name})`, () => {
+      let browser: LaunchedBrowser;
+      let server: Server;
+      before(async () => {
+        server = await serve(repositoryRoot);
+        browser = await launch(name);
+      });
+      after(async () => {
+        await browser.close();
+        await server.close();
+      });
+      define({
+        name,
+        open: () => openPage(browser, server),
+        async reload(page) {
+          await page.reload();
+          await ready(page);
+        },
+      });
+    });
+  }
+}
+
+/** A browser and a server of a test's own, closed when the test ends, however it ends. */
+export async function alone(
+  t: TestContext,
+  name: BrowserName,
+  options: LaunchOptions & ServeOptions & { directory?: string } = {},
+): Promise<{ browser: LaunchedBrowser; server: Server }> {
+  const server = await serve(options.directory ?? repositoryRoot, options);
+  t.after(() => server.close());
+  const browser = await launch(name, options);
+  t.after(() => browser.close());
+  return { browser, server };
+}
+
+/** A new page with `cu` and `store`. */
+export async function openPage(browser: LaunchedBrowser, server: Server): Promise<Page> {
+  const page = await browser.newPage();
+  await page.goto(`${server.origin}/host-browser/test/browser/page.html`);
+  await ready(page);
+  return page;
+}
+
+/** Waits until the page's script has run. */
+export async function ready(page: Page): Promise<void> {
+  await page.waitForSelector('title', { timeout: 30_000 });
+  await page.evaluate(
+    () =>
+      new Promise<void>((resolve) => {
+        const check = () => document.title === 'ready' && resolve();
+        new MutationObserver(check).observe(document.head, {
+          subtree: true,
+          childList: true,
+          characterData: true,
+        });
+        check();
+      }),
+  );
+}

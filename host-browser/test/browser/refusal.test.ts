@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { executable } from '../harness/index.ts';
+import { alone, inEachBrowser, openPage, ready } from './browsers.ts';
+
+inEachBrowser('refusals of the platform', (tabs) => {
+  test('an_aborted_transaction_leaves_the_last_durable_state', async () => {
+    const page = await tabs.open();
+    const outcomes = await page.evaluate(async () => {
+      const db = await store.TextStore.open('aborted');
+      await db.write({ a: '1' });
+      const put = IDBObjectStore.prototype.put;
+      IDBObjectStore.prototype.put = function (...args) {
+        const request = put.apply(this, args);
+        this.transaction.abort();
+        return request;
+      };
+      const during = await Promise.all([
+        // This one runs first and commits nothing, so it is not affected.
+        store.outcome(db.entries('write')),
+        store.outcome(db.write({ a: '2' })),
+        // These saw the commit that was lost.
+        store.outcome(db.read('a')),
+        store.outcome(db.write({ b: '2' })),
+      ]);
+      IDBObjectStore.prototype.put = put;
+      const after = await db.entries();
+      const next = await db.write({ c: '3' });
+      await db.close();
+      return [during, after, next, await (await store.TextStore.open('aborted')).entries()];
+    });
+    assert.deepEqual(outcomes, [
+      [{ a: '1' }, 'store-io', 'store-io', 'store-io'],
+      { a: '1' },
+      2,
+      { a: '1', c: '3' },
+    ]);
+    await page.close();
+  });
+
+  test('a_connection_that_the_browser_closed_is_store_closed', async () => {
+    const page = await tabs.open();
+    const outcomes = await page.evaluate(async () => {
+      const transaction = IDBDatabase.prototype.transaction;
+      const db = await store.TextStore.open('connection');
+      await db.write({ a: '1' });
+      IDBDatabase.prototype.transaction = function (...args) {
+        this.close();
+        return transaction.apply(this, args);
+      };
+      const during = await store.outcome(db.write({ a: '2' }));
+      IDBDatabase.prototype.transaction = transaction;
+      return [during, await (await store.TextStore.open('connection')).entries()];
+    });
+    assert.deepEqual(outcomes, ['store-closed', { a: '1' }]);
+    await page.close();
+  });
+});
+
+for (const name of ['chromium', 'firefox'] as const) {
+  test(`storage_that_the_user_denies_is_store_unavailable_and_memory_works (${name})`, {
+    skip: executable(name) === undefined,
+  }, async (t) => {
+    const { browser, server } = await alone(t, name, { denyStorage: true });
+    const page = await openPage(browser, server);
+    const outcomes = await page.evaluate(async () => {
+      const refused = await cu.open('denied').then(
+        () => 'opened',
+        (error) => [error.code, error.message.includes("storage: 'memory'")],
+      );
+      const memory = await cu.open('denied', { storage: 'memory' });
+      return [refused, memory.storage.kind];
+    });
+    assert.deepEqual(outcomes, [['store-unavailable', true], 'memory']);
+  });
+}
+
+// Only Chromium lets a test set a quota.
+test('a_full_quota_is_store_full_and_keeps_what_was_committed (chromium)', {
+  skip: executable('chromium') === undefined,
+}, async (t) => {
+  const { browser, server } = await alone(t, 'chromium');
+  const page = await openPage(browser, server);
+  // Before the first use of storage: Chromium remembers for a while how much room there was.
+  const devtools = await page.createCDPSession();
+  await devtools.send('Storage.overrideQuotaForOrigin', { origin: server.origin, quotaSize: 1_000_000 });
+  const [writes, during] = await page.evaluate(async () => {
+    const db = await store.TextStore.open('quota');
+    // What Chromium can compress counts for less.
+    const noise = Array.from({ length: 4_000 }, () => Math.random().toString(36).slice(2)).join('');
+    const writes: unknown[] = [];
+    do writes.push(await store.outcome(db.write({ a: String(writes.length), [`n${writes.length}`]: noise })));
+    while (writes.length < 100 && typeof writes.at(-1) === 'number');
+    return [writes, [Object.keys(await db.entries()).length, await db.read('a')]] as const;
+  });
+  await devtools.send('Storage.overrideQuotaForOrigin', { origin: server.origin });
+  await page.reload();
+  await ready(page);
+  const after = await page.evaluate(async () => {
+    const db = await store.TextStore.open('quota');
+    return [Object.keys(await db.entries()).length, await db.read('a')];
+  });
+  const succeeded = writes.length - 1;
+  assert.equal(writes.at(-1), 'store-full');
+  assert.ok(succeeded > 0);
+  assert.deepEqual(during, [succeeded + 1, String(succeeded - 1)]);
+  assert.deepEqual(after, during);
+});
+
+// Only Chromium lets a test clear what a user can.
+test('a_user_who_clears_the_sites_data_closes_the_database (chromium)', {
+  skip: executable('chromium') === undefined,
+}, async (t) => {
+  const { browser, server } = await alone(t, 'chromium');
+  const page = await openPage(browser, server);
+  await page.evaluate(async () => {
+    const db = await store.TextStore.open('cleared');
+    await db.write({ a: '1' });
+    Object.assign(globalThis.kept, { db });
+  });
+  const devtools = await page.createCDPSession();
+  await devtools.send('Storage.clearDataForOrigin', { origin: server.origin, storageTypes: 'indexeddb' });
+  const outcomes = await page.evaluate(async () => {
+    const { db } = globalThis.kept as unknown as { db: Awaited<ReturnType<typeof store.TextStore.open>> };
+    const after = [await store.outcome(db.write({ b: '2' })), await store.outcome(db.read('a'))];
+    return [...after, await (await store.TextStore.open('cleared')).entries()];
+  });
+  assert.deepEqual(outcomes, ['store-closed', 'store-closed', {}]);
+});
