@@ -1,0 +1,205 @@
+/** The exported functions, called by the names and with the arguments that the cases use. */
+import type { CuError, Database } from '../../host-browser/src/index.ts';
+import {
+  encode,
+  encodeBytes,
+  encodeInteger,
+  encodeList,
+  encodeMap,
+  encodeText,
+  type Json,
+  open,
+} from './notation.ts';
+
+export type Arguments = { readonly [name: string]: Json };
+
+/** How a call failed: the error's case and what it carries. */
+export interface Failure {
+  readonly code: string;
+  readonly place: string | undefined;
+  readonly limit: string | undefined;
+  readonly maximum: number | undefined;
+  readonly table: string | undefined;
+  readonly message: string;
+  readonly traceback: string | undefined;
+}
+
+type ComponentKey = Parameters<Database['raw']['documents']['get']>[1];
+type ComponentOptions = Parameters<Database['raw']['lua']['eval']>[2];
+type Bytes = Uint8Array<ArrayBuffer>;
+
+const NOTHING = Uint8Array.of(0xf6);
+const flag = (value: boolean) => Uint8Array.of(value ? 0xf5 : 0xf4);
+const optional = (value: Uint8Array | undefined) => value ?? NOTHING;
+const record = (members: Record<string, Uint8Array>): Bytes =>
+  encodeMap(Object.entries(members).map(([name, value]) => [encodeText(name), value]));
+
+function text(args: Arguments, name: string): string {
+  const value = optionalText(args, name);
+  if (value === undefined) throw new Error(`args.${name} is missing`);
+  return value;
+}
+
+function optionalText(args: Arguments, name: string): string | undefined {
+  const value = args[name];
+  if (value === undefined || value === null) return undefined;
+  const opened = open(encode(value));
+  if (opened?.major !== 3) throw new Error(`args.${name} is no text`);
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(opened.body);
+}
+
+function value(args: Arguments, name: string): Bytes {
+  const given = args[name];
+  if (given === undefined) throw new Error(`args.${name} is missing`);
+  return encode(given);
+}
+
+function integer(given: Json): bigint {
+  const opened = open(encode(given));
+  if (opened?.major === 0) return opened.argument;
+  if (opened?.major === 1) return -1n - opened.argument;
+  throw new Error(`${JSON.stringify(given)} is no integer`);
+}
+
+function key(given: Json | undefined): ComponentKey {
+  if (given === undefined) throw new Error('args.key is missing');
+  const { major, body } = open(encode(given))!;
+  if (major < 2) return { tag: 'integer', val: integer(given) };
+  if (major === 2) return { tag: 'bytes', val: Uint8Array.from(body) };
+  if (major === 3) return { tag: 'text', val: new TextDecoder('utf-8', { ignoreBOM: true }).decode(body) };
+  throw new Error(`${JSON.stringify(given)} is no key`);
+}
+
+function keyReply(given: ComponentKey | undefined): Bytes {
+  switch (given?.tag) {
+    case undefined:
+      return NOTHING;
+    case 'integer':
+      return encodeInteger(given.val);
+    case 'text':
+      return encodeText(given.val);
+    case 'bytes':
+      return encodeBytes(given.val);
+  }
+}
+
+function options(args: Arguments): ComponentOptions {
+  const given = (args.options ?? {}) as Arguments;
+  const chunkName = optionalText(given, 'chunk-name');
+  const options: ComponentOptions = {
+    ...(chunkName !== undefined && { chunkName }),
+    keepGlobals: given['keep-globals'] === true,
+  };
+  for (const name of ['instructions', 'memory', 'seed', 'time'] as const) {
+    const value = given[name];
+    if (value !== undefined) options[name] = integer(value);
+  }
+  return options;
+}
+
+function range(args: Arguments) {
+  const given = args.range as Arguments;
+  return {
+    ...(given.start !== undefined && { start: key(given.start) }),
+    ...(given.end !== undefined && { end: key(given.end) }),
+    backward: given.backward === true,
+    limit: Number(integer(given.limit!)),
+  };
+}
+
+function indexInfo(info: Awaited<ReturnType<Database['raw']['indexes']['create']>>): Bytes {
+  return record({
+    name: encodeText(info.name),
+    definition: info.definition,
+    entries: encodeInteger(info.entries),
+  });
+}
+
+type Call = (raw: Database['raw'], args: Arguments) => Promise<Uint8Array>;
+
+const CALLS: { readonly [name: string]: Call } = {
+  'tables.list': async (raw) =>
+    encodeList(
+      (await raw.tables.list()).map(({ name, documents, indexes }) =>
+        record({
+          name: encodeText(name),
+          documents: encodeInteger(documents),
+          indexes: encodeInteger(indexes),
+        }),
+      ),
+    ),
+  'tables.drop': async (raw, args) => flag(await raw.tables.drop(text(args, 'table'))),
+  'documents.get': async (raw, args) => optional(await raw.documents.get(text(args, 'table'), key(args.key))),
+  'documents.put': async (raw, args) => {
+    await raw.documents.put(text(args, 'table'), key(args.key), value(args, 'value'));
+    return NOTHING;
+  },
+  'documents.delete': async (raw, args) =>
+    flag(await raw.documents.delete(text(args, 'table'), key(args.key))),
+  'documents.get-many': (raw, args) => raw.documents.getMany(text(args, 'table'), value(args, 'keys')),
+  'documents.scan': async (raw, args) => {
+    const page = await raw.documents.scan(text(args, 'table'), range(args));
+    return record({ rows: page.rows, next: keyReply(page.next) });
+  },
+  'documents.apply': (raw, args) => raw.documents.apply(value(args, 'operations')),
+  'indexes.create': async (raw, args) =>
+    indexInfo(await raw.indexes.create(text(args, 'table'), value(args, 'definition'))),
+  'indexes.drop': async (raw, args) => flag(await raw.indexes.drop(text(args, 'table'), text(args, 'name'))),
+  'indexes.list': async (raw, args) =>
+    encodeList((await raw.indexes.list(text(args, 'table'))).map(indexInfo)),
+  'queries.run': (raw, args) => raw.queries.run(value(args, 'query')),
+  'queries.count': async (raw, args) => encodeInteger(await raw.queries.count(value(args, 'query'))),
+  'queries.explain': (raw, args) => raw.queries.explain(value(args, 'query')),
+  'lua.eval': (raw, args) => raw.lua.eval(text(args, 'source'), value(args, 'arguments'), options(args)),
+  'functions.persist': async (raw, args) => {
+    await raw.functions.persist(text(args, 'table'), text(args, 'name'), text(args, 'source'));
+    return NOTHING;
+  },
+  'functions.call': (raw, args) =>
+    raw.functions.call(text(args, 'table'), text(args, 'name'), value(args, 'arguments'), options(args)),
+  'functions.list': async (raw, args) =>
+    encodeList(
+      (await raw.functions.list(optionalText(args, 'table'))).map(({ table, name, size, upvalues }) =>
+        record({
+          table: encodeText(table),
+          name: encodeText(name),
+          size: encodeInteger(size),
+          upvalues: encodeList(upvalues.map(encodeText)),
+        }),
+      ),
+    ),
+  'functions.source': async (raw, args) => {
+    const source = await raw.functions.source(text(args, 'table'), text(args, 'name'));
+    return source === undefined ? NOTHING : encodeText(source);
+  },
+  'functions.delete': async (raw, args) =>
+    flag(await raw.functions.delete(text(args, 'table'), text(args, 'name'))),
+  'admin.stats': (raw) => raw.admin.stats(),
+  'admin.digest': async (raw) => encodeBytes(await raw.admin.digest()),
+};
+
+/**
+ * Calls an exported function and gives its result as a CBOR value: records are maps of their
+ * members, options are null or the value, a result without a value is null.
+ */
+export async function call(db: Database, name: string, args: Arguments): Promise<Uint8Array> {
+  const found = CALLS[name];
+  if (found === undefined) throw new Error(`there is no call '${name}'`);
+  return found(db.raw, args);
+}
+
+/** What an exception of the package carries; undefined for any other exception. */
+export function failureOf(thrown: unknown): Failure | undefined {
+  if (!(thrown instanceof Error) || !('code' in thrown) || thrown.name !== 'CuError') return undefined;
+  const error = thrown as CuError;
+  const details = error.details as { tag?: string; val?: unknown } | undefined;
+  return {
+    code: error.code,
+    place: error.place,
+    limit: error.limit,
+    maximum: error.maximum === undefined ? undefined : Number(error.maximum),
+    table: details?.tag === 'unknown-table' ? String(details.val) : undefined,
+    message: error.message,
+    traceback: error.traceback,
+  };
+}

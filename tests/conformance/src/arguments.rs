@@ -1,0 +1,210 @@
+//! The arguments of a step, as the exported functions take them.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use cu_guest::Key;
+use serde_json::{Map, Value as Json};
+
+use crate::{cbor, notation};
+
+/// The arguments of one call. What is asked for and absent, or there and never asked for,
+/// is a mistake in the case.
+pub struct Arguments<'a> {
+    members: &'a Map<String, Json>,
+    place: String,
+    asked: RefCell<BTreeSet<String>>,
+}
+
+/// How a Lua call runs, as in `call-options`.
+#[derive(Debug, Default)]
+#[allow(missing_docs, reason = "each is documented in wit/database.wit")]
+pub struct CallOptions {
+    pub chunk_name: Option<String>,
+    pub instructions: Option<u64>,
+    pub memory: Option<u64>,
+    pub seed: Option<u64>,
+    pub time: Option<i64>,
+    pub keep_globals: bool,
+}
+
+/// Where a scan starts and ends, as in `scan-range`.
+#[derive(Debug)]
+#[allow(missing_docs, reason = "each is documented in wit/database.wit")]
+pub struct ScanRange {
+    pub start: Option<Key>,
+    pub end: Option<Key>,
+    pub backward: bool,
+    pub limit: u32,
+}
+
+/// What these functions give: the argument, or what is wrong with the case.
+pub type Argument<T> = Result<T, String>;
+
+impl<'a> Arguments<'a> {
+    /// The arguments in a step's `args`.
+    #[must_use]
+    pub fn new(members: &'a Map<String, Json>) -> Self {
+        Arguments {
+            members,
+            place: "args".into(),
+            asked: RefCell::default(),
+        }
+    }
+
+    /// Checks that each argument was asked for.
+    ///
+    /// # Errors
+    /// With the name of one that was not.
+    pub fn finish(&self) -> Argument<()> {
+        let asked = self.asked.borrow();
+        match self.members.keys().find(|name| !asked.contains(*name)) {
+            Some(name) => Err(format!("{}.{name} is no argument of this call", self.place)),
+            None => Ok(()),
+        }
+    }
+
+    fn optional(&self, name: &str) -> Option<&'a Json> {
+        self.asked.borrow_mut().insert(name.to_string());
+        self.members.get(name).filter(|value| !value.is_null())
+    }
+
+    fn required(&self, name: &str) -> Argument<&'a Json> {
+        self.asked.borrow_mut().insert(name.to_string());
+        let value = self.members.get(name);
+        value.ok_or_else(|| format!("{}.{name} is missing", self.place))
+    }
+
+    fn wrong(&self, name: &str, what: &str) -> String {
+        format!("{}.{name} is no {what}", self.place)
+    }
+
+    /// A value, as CBOR.
+    ///
+    /// # Errors
+    /// If it is missing or not in the notation.
+    pub fn value(&self, name: &str) -> Argument<Vec<u8>> {
+        let value = self.required(name)?;
+        notation::encode(value).map_err(|error| format!("{}.{name}: {error}", self.place))
+    }
+
+    /// A text.
+    ///
+    /// # Errors
+    /// If it is missing or something else.
+    pub fn text(&self, name: &str) -> Argument<String> {
+        self.required(name)?;
+        let text = self.optional_text(name)?;
+        text.ok_or_else(|| self.wrong(name, "text"))
+    }
+
+    /// A text that may be left out.
+    ///
+    /// # Errors
+    /// If it is something else.
+    pub fn optional_text(&self, name: &str) -> Argument<Option<String>> {
+        if self.optional(name).is_none() {
+            return Ok(None);
+        }
+        let value = self.value(name)?;
+        match cbor::open(&value) {
+            Some((3, _, body)) => String::from_utf8(body.to_vec())
+                .map(Some)
+                .map_err(|_| self.wrong(name, "text")),
+            _ => Err(self.wrong(name, "text")),
+        }
+    }
+
+    /// A document's key.
+    ///
+    /// # Errors
+    /// If it is missing or can't be one.
+    pub fn key(&self, name: &str) -> Argument<Key> {
+        self.required(name)?;
+        let key = self.optional_key(name)?;
+        key.ok_or_else(|| self.wrong(name, "key"))
+    }
+
+    fn optional_key(&self, name: &str) -> Argument<Option<Key>> {
+        if self.optional(name).is_none() {
+            return Ok(None);
+        }
+        let value = self.value(name)?;
+        let wrong = || self.wrong(name, "key");
+        Ok(Some(match cbor::open(&value).ok_or_else(wrong)? {
+            (0, argument, _) => Key::Integer(argument.cast_signed()),
+            (1, argument, _) => Key::Integer(!argument.cast_signed()),
+            (2, _, body) => Key::Bytes(body.to_vec()),
+            (3, _, body) => Key::Text(String::from_utf8(body.to_vec()).map_err(|_| wrong())?),
+            _ => return Err(wrong()),
+        }))
+    }
+
+    fn flag(&self, name: &str) -> Argument<bool> {
+        let value = self.optional(name).map_or(Some(false), Json::as_bool);
+        value.ok_or_else(|| self.wrong(name, "boolean"))
+    }
+
+    fn number<T: TryFrom<i64>>(&self, name: &str) -> Argument<Option<T>> {
+        if self.optional(name).is_none() {
+            return Ok(None);
+        }
+        let value = self.value(name)?;
+        let wrong = || self.wrong(name, "number of this call");
+        let number = match cbor::open(&value) {
+            Some((0, argument, _)) => argument.cast_signed(),
+            Some((1, argument, _)) => !argument.cast_signed(),
+            _ => return Err(wrong()),
+        };
+        T::try_from(number).map(Some).map_err(|_| wrong())
+    }
+
+    fn inner(&self, name: &str, members: &'a Json) -> Argument<Arguments<'a>> {
+        Ok(Arguments {
+            members: members
+                .as_object()
+                .ok_or_else(|| self.wrong(name, "record"))?,
+            place: format!("{}.{name}", self.place),
+            asked: RefCell::default(),
+        })
+    }
+
+    /// The options of a Lua call; all of them, and each, may be left out.
+    ///
+    /// # Errors
+    /// If they are something else.
+    pub fn options(&self) -> Argument<CallOptions> {
+        let Some(options) = self.optional("options") else {
+            return Ok(CallOptions::default());
+        };
+        let inner = self.inner("options", options)?;
+        let options = CallOptions {
+            chunk_name: inner.optional_text("chunk-name")?,
+            instructions: inner.number("instructions")?,
+            memory: inner.number("memory")?,
+            seed: inner.number("seed")?,
+            time: inner.number("time")?,
+            keep_globals: inner.flag("keep-globals")?,
+        };
+        inner.finish()?;
+        Ok(options)
+    }
+
+    /// The range of a scan.
+    ///
+    /// # Errors
+    /// If it is missing or something else.
+    pub fn range(&self) -> Argument<ScanRange> {
+        let inner = self.inner("range", self.required("range")?)?;
+        let range = ScanRange {
+            start: inner.optional_key("start")?,
+            end: inner.optional_key("end")?,
+            backward: inner.flag("backward")?,
+            limit: inner
+                .number("limit")?
+                .ok_or("args.range.limit is missing")?,
+        };
+        inner.finish()?;
+        Ok(range)
+    }
+}
