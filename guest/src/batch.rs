@@ -2,8 +2,10 @@
 
 use crate::database::Database;
 use crate::error::{Error, Limit, Result};
-use crate::key::{document_key, Key};
-use crate::value::{elements, entries, write_array_head, write_bool, write_null, Item, MAX_SIZE, NULL};
+use crate::key::{Key, document_key};
+use crate::value::{
+    Item, MAX_SIZE, NULL, elements, entries, write_array_head, write_bool, write_null,
+};
 
 /// Operations of one batch, at the most.
 pub const MAX_OPERATIONS: usize = 1_000_000;
@@ -141,7 +143,9 @@ pub fn apply(db: &mut Database, operations: &[u8]) -> Result<Vec<u8>> {
             Limit::BatchSize,
             MAX_OPERATIONS as u64,
             "operations",
-            format!("the batch has {count} operations, at most {MAX_OPERATIONS} are allowed; send several"),
+            format!(
+                "the batch has {count} operations, at most {MAX_OPERATIONS} are allowed; send several"
+            ),
         ));
     }
     let mut results = Vec::with_capacity(count + 9);
@@ -152,12 +156,16 @@ pub fn apply(db: &mut Database, operations: &[u8]) -> Result<Vec<u8>> {
         let mut chunk = Vec::with_capacity(READ_AHEAD.min(count));
         for operation in rest.by_ref().take(READ_AHEAD) {
             let parsed = Operation::parse(operation);
-            chunk.push(parsed.map_err(|error| error.under(&format!("[{}]", number + chunk.len())))?);
+            chunk
+                .push(parsed.map_err(|error| error.under(&format!("[{}]", number + chunk.len())))?);
         }
         if chunk.is_empty() {
             return Ok(results);
         }
-        let wanted: Vec<_> = chunk.iter().filter_map(|operation| operation.needs_old(db)).collect();
+        let wanted: Vec<_> = chunk
+            .iter()
+            .filter_map(|operation| operation.needs_old(db))
+            .collect();
         db.transaction().read_ahead(&wanted)?;
         for operation in chunk {
             operation

@@ -8,8 +8,8 @@ use crate::key::space;
 use crate::name::HOME;
 use crate::store::Transaction;
 use crate::value::{
-    elements, encode_ordered, entries, write_array_head, write_bool, write_int, write_map_head,
-    write_text, Item, Path, Step,
+    Item, Path, Step, elements, encode_ordered, entries, write_array_head, write_bool, write_int,
+    write_map_head, write_text,
 };
 
 /// The number of the store's format; `docs/format.md` describes it.
@@ -116,19 +116,30 @@ impl Catalog {
     /// The table of a name. `_home` is always there.
     #[must_use]
     pub fn table(&self, name: &str) -> Option<&Rc<Table>> {
-        if name == HOME { Some(&self.home) } else { self.tables.get(name) }
+        if name == HOME {
+            Some(&self.home)
+        } else {
+            self.tables.get(name)
+        }
     }
 
     /// All tables but `_home`, by name.
     pub fn tables(&self) -> impl Iterator<Item = (&str, &Rc<Table>)> {
-        self.tables.iter().map(|(name, table)| (name.as_str(), table))
+        self.tables
+            .iter()
+            .map(|(name, table)| (name.as_str(), table))
     }
 
     /// Sets the table of a name, here and in the store.
     ///
     /// # Errors
     /// As a write fails.
-    pub fn put(&mut self, transaction: &mut Transaction, name: &str, table: Table) -> Result<Rc<Table>> {
+    pub fn put(
+        &mut self,
+        transaction: &mut Transaction,
+        name: &str,
+        table: Table,
+    ) -> Result<Rc<Table>> {
         let mut record = Vec::new();
         write_table(&table, &mut record);
         transaction.put(&table_key(name), &record)?;

@@ -2,12 +2,12 @@
 
 use std::rc::Rc;
 
-use crate::catalog::{self, Catalog, Table, FORMAT};
+use crate::catalog::{self, Catalog, FORMAT, Table};
 use crate::error::{Error, Result};
-use crate::key::{document_key, prefix, space, successor, Key, PREFIX_SIZE};
-use crate::name::{check_table, HOME};
+use crate::key::{Key, PREFIX_SIZE, document_key, prefix, space, successor};
+use crate::name::{HOME, check_table};
 use crate::store::{Cursor, Direction, Store, Transaction};
-use crate::value::{as_function, write_array_head, write_function, write_int, write_text, Item};
+use crate::value::{Item, as_function, write_array_head, write_function, write_int, write_text};
 
 /// What an engine keeps of the catalog between two calls.
 #[derive(Debug, Clone, Default)]
@@ -163,7 +163,10 @@ impl Database {
     /// The names of the tables but `_home`, in order.
     #[must_use]
     pub fn table_names(&self) -> Vec<String> {
-        self.catalog.tables().map(|(name, _)| name.to_string()).collect()
+        self.catalog
+            .tables()
+            .map(|(name, _)| name.to_string())
+            .collect()
     }
 
     /// Makes a table; nothing happens if it is there.
@@ -207,7 +210,10 @@ impl Database {
     fn clear(&mut self, table: &Table) -> Result<()> {
         if table.has_functions {
             let mut functions = Vec::new();
-            let mut cursor = self.transaction.prefix(&prefix(space::DOCUMENT, table.id)).eager();
+            let mut cursor = self
+                .transaction
+                .prefix(&prefix(space::DOCUMENT, table.id))
+                .eager();
             while let Some((_, document)) = cursor.next(&self.transaction)? {
                 functions.extend(as_function(document));
             }
@@ -215,9 +221,11 @@ impl Database {
                 crate::function::free(self, id)?;
             }
         }
-        self.transaction.delete_prefix(&prefix(space::DOCUMENT, table.id))?;
+        self.transaction
+            .delete_prefix(&prefix(space::DOCUMENT, table.id))?;
         for index in &table.indexes {
-            self.transaction.delete_prefix(&prefix(space::INDEX, index.id))?;
+            self.transaction
+                .delete_prefix(&prefix(space::INDEX, index.id))?;
         }
         Ok(())
     }

@@ -5,20 +5,20 @@ use std::rc::Rc;
 use sha2::{Digest, Sha256};
 
 use crate::batch::{self, check_document};
-use crate::catalog::{Index, FORMAT};
+use crate::catalog::{FORMAT, Index};
 use crate::database::{CatalogCache, Database};
 use crate::error::{Error, Limit, Result};
 use crate::function::{self, FunctionInfo};
 use crate::index::{self, Definition};
-use crate::key::{document_key, prefix, space, successor, write_encoded_key, Key, PREFIX_SIZE};
+use crate::key::{Key, PREFIX_SIZE, document_key, prefix, space, successor, write_encoded_key};
 use crate::lua::{CallOptions, Console, Machine};
 use crate::name::HOME;
 use crate::pack::{write_bytes, write_optional};
 use crate::query;
 use crate::store::{Cursor, Direction, Store};
 use crate::value::{
-    accept, accept_argument, elements, write_array_head, write_int, write_map_head, write_null,
-    write_text, Item,
+    Item, accept, accept_argument, elements, write_array_head, write_int, write_map_head,
+    write_null, write_text,
 };
 
 /// Bytes of a page of a scan, about.
@@ -202,11 +202,13 @@ impl Engine {
 
     pub fn documents_scan(&mut self, table: &str, range: &ScanRange) -> Result<ScanPage> {
         if range.limit == 0 {
-            return Err(Error::argument("range.limit", "the limit is 0; ask for at least 1 document"));
+            return Err(Error::argument(
+                "range.limit",
+                "the limit is 0; ask for at least 1 document",
+            ));
         }
-        let bound = |key: &Option<Key>, place| {
-            key.as_ref().map(|key| check_key(key, place)).transpose()
-        };
+        let bound =
+            |key: &Option<Key>, place| key.as_ref().map(|key| check_key(key, place)).transpose();
         let start = bound(&range.start, "range.start")?;
         let end = bound(&range.end, "range.end")?;
         self.read(|db| {
@@ -245,7 +247,11 @@ impl Engine {
     pub fn indexes_list(&mut self, table: &str) -> Result<Vec<IndexInfo>> {
         self.read(|db| {
             let table = db.known_table(table)?;
-            table.indexes.iter().map(|index| index_info(db, index)).collect()
+            table
+                .indexes
+                .iter()
+                .map(|index| index_info(db, index))
+                .collect()
         })
     }
 
@@ -264,7 +270,12 @@ impl Engine {
         self.read(|db| query::explain(db, &query))
     }
 
-    pub fn lua_eval(&mut self, source: &str, arguments: &[u8], options: &CallOptions) -> Result<Vec<u8>> {
+    pub fn lua_eval(
+        &mut self,
+        source: &str,
+        arguments: &[u8],
+        options: &CallOptions,
+    ) -> Result<Vec<u8>> {
         let arguments = accept_arguments(arguments)?;
         self.script(|machine, db| machine.eval(db, source, &arguments, options))
     }
@@ -304,7 +315,9 @@ impl Engine {
         self.read(|db| {
             let end = [space::DOCUMENT + 1];
             let documents = db.transaction().count(&[space::DOCUMENT], &end)?;
-            let functions = db.transaction().count(&[space::FUNCTION], &[space::FUNCTION + 1])?;
+            let functions = db
+                .transaction()
+                .count(&[space::FUNCTION], &[space::FUNCTION + 1])?;
             let tables = table_infos(db)?;
             let indexes = tables.iter().map(|table| i64::from(table.indexes)).sum();
             let mut out = Vec::new();
@@ -407,7 +420,11 @@ fn index_info(db: &Database, index: &Index) -> Result<IndexInfo> {
 }
 
 fn scan_page(db: &Database, start: Vec<u8>, end: Vec<u8>, range: &ScanRange) -> Result<ScanPage> {
-    let direction = if range.backward { Direction::Backward } else { Direction::Forward };
+    let direction = if range.backward {
+        Direction::Backward
+    } else {
+        Direction::Forward
+    };
     let limit = usize::try_from(range.limit).unwrap_or(usize::MAX);
     let mut cursor = Cursor::new(start, end, direction).expecting(limit.saturating_add(1));
     let mut body = Vec::new();

@@ -5,11 +5,11 @@ use std::rc::Rc;
 use crate::catalog::{Index, Table};
 use crate::database::Database;
 use crate::error::{Error, Limit, Problem, Result};
-use crate::key::{prefix, space, PREFIX_SIZE};
+use crate::key::{PREFIX_SIZE, prefix, space};
 use crate::name::check_index;
 use crate::query::parse_path;
 use crate::store::Transaction;
-use crate::value::{elements, entries, Item, Path};
+use crate::value::{Item, Path, elements, entries};
 
 /// Fields of one index, at the most.
 pub const MAX_FIELDS: usize = 8;
@@ -164,7 +164,11 @@ impl Definition {
 /// `AlreadyExists` if another index has the name; `LimitExceeded` if a document can't be indexed.
 pub fn create(db: &mut Database, table_name: &str, definition: Definition) -> Result<Rc<Index>> {
     let table = db.ensure_table(table_name)?;
-    if let Some(there) = table.indexes.iter().find(|index| index.name == definition.name) {
+    if let Some(there) = table
+        .indexes
+        .iter()
+        .find(|index| index.name == definition.name)
+    {
         if there.fields == definition.fields {
             return Ok(there.clone());
         }
@@ -182,7 +186,9 @@ pub fn create(db: &mut Database, table_name: &str, definition: Definition) -> Re
         fields: definition.fields,
     });
     let transaction = db.transaction_mut();
-    let mut cursor = transaction.prefix(&prefix(space::DOCUMENT, table.id)).eager();
+    let mut cursor = transaction
+        .prefix(&prefix(space::DOCUMENT, table.id))
+        .eager();
     while let Some((store_key, document)) = cursor.next(transaction)? {
         let entry = entry_key(&index, document, &store_key[PREFIX_SIZE..])?;
         transaction.put(&entry, &[])?;

@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use cu_guest::store::MemoryStore;
 use cu_guest::value::{
-    elements, encode_ordered, write_array_head, write_bool, write_head, write_int, write_null,
-    write_text, Item,
+    Item, elements, encode_ordered, write_array_head, write_bool, write_head, write_int,
+    write_null, write_text,
 };
 use cu_guest::{Console, Engine, Key};
 use proptest::prelude::*;
@@ -101,9 +101,15 @@ impl Test {
                 ("<=", ..) => same && x <= y,
                 (">", ..) => same && x > y,
                 (">=", ..) => same && x >= y,
-                ("startsWith", Scalar::Text(value), Scalar::Text(operand)) => value.starts_with(operand.as_str()),
-                ("endsWith", Scalar::Text(value), Scalar::Text(operand)) => value.ends_with(operand.as_str()),
-                ("contains", Scalar::Text(value), Scalar::Text(operand)) => value.contains(operand.as_str()),
+                ("startsWith", Scalar::Text(value), Scalar::Text(operand)) => {
+                    value.starts_with(operand.as_str())
+                }
+                ("endsWith", Scalar::Text(value), Scalar::Text(operand)) => {
+                    value.ends_with(operand.as_str())
+                }
+                ("contains", Scalar::Text(value), Scalar::Text(operand)) => {
+                    value.contains(operand.as_str())
+                }
                 _ => false,
             }
         };
@@ -112,7 +118,9 @@ impl Test {
             Test::Between(field, low, high) => {
                 within(&document[*field], ">=", low) && within(&document[*field], "<=", high)
             }
-            Test::In(field, operands) => operands.iter().any(|operand| within(&document[*field], "=", operand)),
+            Test::In(field, operands) => operands
+                .iter()
+                .any(|operand| within(&document[*field], "=", operand)),
             Test::And(all) => all.iter().all(|test| test.holds(document)),
             Test::Or(any) => any.iter().any(|test| test.holds(document)),
             Test::Not(test) => !test.holds(document),
@@ -143,7 +151,9 @@ impl Test {
         };
         match self {
             Test::Compare(field, op, operand) => comparison(out, *field, op, &operand.bytes()),
-            Test::Between(field, low, high) => comparison(out, *field, "between", &list(&[low, high])),
+            Test::Between(field, low, high) => {
+                comparison(out, *field, "between", &list(&[low, high]))
+            }
             Test::In(field, operands) => {
                 let operands: Vec<&Scalar> = operands.iter().collect();
                 comparison(out, *field, "in", &list(&operands));
@@ -195,7 +205,12 @@ fn asked() -> impl Strategy<Value = Asked> {
         prop::option::of(0..8usize),
         prop_oneof![3 => Just(0usize), 1 => 0..5usize],
     )
-        .prop_map(|(test, sort, limit, offset)| Asked { test, sort, limit, offset })
+        .prop_map(|(test, sort, limit, offset)| Asked {
+            test,
+            sort,
+            limit,
+            offset,
+        })
 }
 
 impl Asked {
@@ -233,7 +248,10 @@ impl Asked {
                 let mut place = Vec::new();
                 for (field, descending) in &self.sort {
                     let part = document[*field].place();
-                    place.extend(part.iter().map(|byte| if *descending { !byte } else { *byte }));
+                    place.extend(
+                        part.iter()
+                            .map(|byte| if *descending { !byte } else { *byte }),
+                    );
                 }
                 (place, key)
             })

@@ -35,7 +35,12 @@ fn key(number: u8) -> Vec<u8> {
 
 type Map = BTreeMap<Vec<u8>, Vec<u8>>;
 
-fn walked(transaction: &Transaction, start: &[u8], end: &[u8], direction: Direction) -> Vec<(Vec<u8>, Vec<u8>)> {
+fn walked(
+    transaction: &Transaction,
+    start: &[u8],
+    end: &[u8],
+    direction: Direction,
+) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut cursor = Cursor::new(start.to_vec(), end.to_vec(), direction).expecting(2);
     let mut all = Vec::new();
     while let Some((key, value)) = cursor.next(transaction).unwrap() {
@@ -52,10 +57,19 @@ fn check(transaction: &Transaction, model: &Map) -> Result<(), TestCaseError> {
             .filter(|(key, _)| **key >= start && **key < end)
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect();
-        prop_assert_eq!(transaction.count(&start, &end).unwrap(), wanted.len() as u64);
-        prop_assert_eq!(&walked(transaction, &start, &end, Direction::Forward), &wanted);
+        prop_assert_eq!(
+            transaction.count(&start, &end).unwrap(),
+            wanted.len() as u64
+        );
+        prop_assert_eq!(
+            &walked(transaction, &start, &end, Direction::Forward),
+            &wanted
+        );
         wanted.reverse();
-        prop_assert_eq!(&walked(transaction, &start, &end, Direction::Backward), &wanted);
+        prop_assert_eq!(
+            &walked(transaction, &start, &end, Direction::Backward),
+            &wanted
+        );
     }
     let keys: Vec<_> = (0..40).rev().map(key).collect();
     let many = transaction.get_many(&keys).unwrap();
@@ -180,7 +194,8 @@ impl Snapshot for FullSnapshot {
         max_entries: u32,
         max_bytes: u32,
     ) -> Result<Vec<u8>, StoreFailure> {
-        self.snapshot.scan(start, end, direction, max_entries, max_bytes)
+        self.snapshot
+            .scan(start, end, direction, max_entries, max_bytes)
     }
 
     fn count(&self, start: &[u8], end: &[u8]) -> Result<u64, StoreFailure> {
@@ -216,20 +231,45 @@ fn a_full_disk_loses_nothing_and_the_engine_goes_on() {
     assert_eq!(call(&mut engine).unwrap(), [0x81, 0x01]);
     let before = engine.admin_digest().unwrap();
     full.set(true);
-    let refused = Err(Error::Store(StoreFailure::Full("the disk is full".to_string())));
-    assert_eq!(engine.documents_put("t", &Key::Integer(1), &[0x01]), refused);
-    assert_eq!(call(&mut engine), Err(Error::Store(StoreFailure::Full("the disk is full".to_string()))));
+    let refused = Err(Error::Store(StoreFailure::Full(
+        "the disk is full".to_string(),
+    )));
+    assert_eq!(
+        engine.documents_put("t", &Key::Integer(1), &[0x01]),
+        refused
+    );
+    assert_eq!(
+        call(&mut engine),
+        Err(Error::Store(StoreFailure::Full(
+            "the disk is full".to_string()
+        )))
+    );
     assert_eq!(engine.admin_digest().unwrap(), before);
-    assert!(engine.tables_list().unwrap().iter().all(|table| table.name != "t"));
+    assert!(
+        engine
+            .tables_list()
+            .unwrap()
+            .iter()
+            .all(|table| table.name != "t")
+    );
     full.set(false);
     assert_eq!(call(&mut engine).unwrap(), [0x81, 0x02]);
-    engine.documents_put("t", &Key::Integer(1), &[0x01]).unwrap();
-    assert_eq!(engine.documents_get("t", &Key::Integer(1)).unwrap(), Some(vec![0x01]));
+    engine
+        .documents_put("t", &Key::Integer(1), &[0x01])
+        .unwrap();
+    assert_eq!(
+        engine.documents_get("t", &Key::Integer(1)).unwrap(),
+        Some(vec![0x01])
+    );
 }
 
 #[test]
 fn stores_of_others_and_of_newer_versions_are_refused_untouched() {
-    for (entry, value) in [(vec![0x00], vec![0x82, 0x62, b'c', b'u', 0x18, 0x63]), (vec![0x42], vec![0x00]), (vec![0x00], vec![0xff])] {
+    for (entry, value) in [
+        (vec![0x00], vec![0x82, 0x62, b'c', b'u', 0x18, 0x63]),
+        (vec![0x42], vec![0x00]),
+        (vec![0x00], vec![0xff]),
+    ] {
         let store = MemoryStore::new();
         let mut transaction = Transaction::new(store.open().unwrap());
         transaction.put(&entry, &value).unwrap();
@@ -237,9 +277,15 @@ fn stores_of_others_and_of_newer_versions_are_refused_untouched() {
         let mut engine = Engine::new(Box::new(store.clone()), Rc::new(Silent));
         for _ in 0..2 {
             let refused = engine.documents_put("t", &Key::Integer(1), &[0x01]);
-            assert_eq!(refused.map_err(|error| error.code()), Err("unsupported-format"));
+            assert_eq!(
+                refused.map_err(|error| error.code()),
+                Err("unsupported-format")
+            );
         }
         let after = Transaction::new(store.open().unwrap());
-        assert_eq!(walked(&after, &[], &[], Direction::Forward), [(entry, value)]);
+        assert_eq!(
+            walked(&after, &[], &[], Direction::Forward),
+            [(entry, value)]
+        );
     }
 }

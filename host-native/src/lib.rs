@@ -46,3 +46,8 @@ pub use query::{Condition, Field, Index, Path, Query, field};
 pub use raw::{FunctionInfo, TableInfo};
 pub use scan::Scan;
 pub use store::Durability;
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

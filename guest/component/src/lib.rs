@@ -85,7 +85,9 @@ impl Snapshot for HostSnapshot {
             Direction::Forward => store::Direction::Forward,
             Direction::Backward => store::Direction::Backward,
         };
-        Ok(self.snapshot.scan(start, end, direction, max_entries, max_bytes)?)
+        Ok(self
+            .snapshot
+            .scan(start, end, direction, max_entries, max_bytes)?)
     }
 
     fn count(&self, start: &[u8], end: &[u8]) -> Result<u64, StoreFailure> {
@@ -272,7 +274,10 @@ impl documents::Guest for Component {
         engine(|engine| engine.documents_get_many(&table, &keys))
     }
 
-    fn scan(table: String, range: documents::ScanRange) -> Result<documents::ScanPage, types::Error> {
+    fn scan(
+        table: String,
+        range: documents::ScanRange,
+    ) -> Result<documents::ScanPage, types::Error> {
         let range = ScanRange {
             start: range.start.map(Into::into),
             end: range.end.map(Into::into),
@@ -321,7 +326,11 @@ impl queries::Guest for Component {
 }
 
 impl lua::Guest for Component {
-    fn eval(source: String, arguments: Vec<u8>, options: lua::CallOptions) -> Result<Vec<u8>, types::Error> {
+    fn eval(
+        source: String,
+        arguments: Vec<u8>,
+        options: lua::CallOptions,
+    ) -> Result<Vec<u8>, types::Error> {
         engine(|engine| engine.lua_eval(&source, &arguments, &options.into()))
     }
 }

@@ -227,7 +227,11 @@ impl fmt::Display for Error {
             | Error::AlreadyExists(p)
             | Error::Unstorable(p)
             | Error::UnsupportedFormat(p)
-            | Error::Corrupt(p) if p.place.is_empty() => f.write_str(&p.message),
+            | Error::Corrupt(p)
+                if p.place.is_empty() =>
+            {
+                f.write_str(&p.message)
+            }
             Error::InvalidArgument(p)
             | Error::InvalidValue(p)
             | Error::InvalidQuery(p)

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::error::{Error, Limit, Result};
-use crate::value::{write_bytes, write_int, write_text, Item};
+use crate::value::{Item, write_bytes, write_int, write_text};
 
 /// Bytes of a text or byte key, at the most.
 pub const MAX_KEY_SIZE: usize = 1024;
@@ -115,7 +115,9 @@ impl Key {
                 Ok(Key::Integer(i64::from_be_bytes(word) ^ i64::MIN))
             }
             TEXT => Ok(Key::Text(
-                std::str::from_utf8(rest).map_err(|_| corrupt())?.to_string(),
+                std::str::from_utf8(rest)
+                    .map_err(|_| corrupt())?
+                    .to_string(),
             )),
             BYTES => Ok(Key::Bytes(rest.to_vec())),
             _ => Err(corrupt()),

@@ -4,9 +4,9 @@ use std::cmp::Ordering;
 
 use cu_core::error::{Error, Limit};
 use cu_core::value::{
-    accept, compare, encode_ordered, equal, remove, set, skip, skip_ordered, write_array_head,
-    write_bool, write_bytes, write_float, write_int, write_map_head, write_null, write_text, Item,
-    Path, Step, MAX_DEPTH,
+    Item, MAX_DEPTH, Path, Step, accept, compare, encode_ordered, equal, remove, set, skip,
+    skip_ordered, write_array_head, write_bool, write_bytes, write_float, write_int,
+    write_map_head, write_null, write_text,
 };
 use proptest::prelude::*;
 
@@ -76,16 +76,23 @@ fn number() -> impl Strategy<Value = Tree> {
         i64::MIN,
         i64::MIN + 1,
     ]);
-    let near = edge.clone().prop_flat_map(|edge| {
-        (-3i64..=3).prop_map(move |step| edge.saturating_add(step))
-    });
+    let near = edge
+        .clone()
+        .prop_flat_map(|edge| (-3i64..=3).prop_map(move |step| edge.saturating_add(step)));
     prop_oneof![
         any::<i64>().prop_map(Tree::Int),
         near.clone().prop_map(Tree::Int),
         near.prop_map(|int| Tree::Float(int as f64)),
         any::<f64>().prop_map(Tree::Float),
-        prop::sample::select(vec![0.0, -0.0, 0.5, f64::NAN, f64::INFINITY, f64::NEG_INFINITY])
-            .prop_map(Tree::Float),
+        prop::sample::select(vec![
+            0.0,
+            -0.0,
+            0.5,
+            f64::NAN,
+            f64::INFINITY,
+            f64::NEG_INFINITY
+        ])
+        .prop_map(Tree::Float),
     ]
 }
 
@@ -234,7 +241,11 @@ fn other_forms_are_rewritten() {
         ("a1416101", "a1616101"),
         ("a1f93c0001", "a10101"),
     ] {
-        assert_eq!(*accept(&hex(given), "value").unwrap(), hex(wanted), "{given}");
+        assert_eq!(
+            *accept(&hex(given), "value").unwrap(),
+            hex(wanted),
+            "{given}"
+        );
     }
 }
 
@@ -283,13 +294,19 @@ fn values_may_be_64_deep_and_no_deeper() {
 fn paths_lead_through_maps_and_lists() {
     let value = Tree::Map(vec![(
         "a".into(),
-        Tree::List(vec![Tree::Int(1), Tree::Map(vec![("b".into(), Tree::Text("x".into()))])]),
+        Tree::List(vec![
+            Tree::Int(1),
+            Tree::Map(vec![("b".into(), Tree::Text("x".into()))]),
+        ]),
     )])
     .bytes();
     let path = Path {
         steps: vec![Step::name(b"a"), Step::position(2), Step::name(b"b")],
     };
-    assert_eq!(path.find(&value), Some(Tree::Text("x".into()).bytes().as_slice()));
+    assert_eq!(
+        path.find(&value),
+        Some(Tree::Text("x".into()).bytes().as_slice())
+    );
     assert_eq!(Path::dotted("a.b").find(&value), None);
     assert_eq!(Path::default().find(&value), Some(value.as_slice()));
 }
@@ -307,7 +324,10 @@ fn lists_grow_at_their_end_and_become_maps_with_other_keys() {
     assert_eq!(set_at(Step::name(b"x")), hex("a301070208617809"));
     let remove_at = |position| remove(&list, &[Step::position(position)]).unwrap();
     assert_eq!(remove_at(2), Tree::List(vec![Tree::Int(7)]).bytes());
-    assert_eq!(remove_at(1), Tree::List(vec![Tree::Null, Tree::Int(8)]).bytes());
+    assert_eq!(
+        remove_at(1),
+        Tree::List(vec![Tree::Null, Tree::Int(8)]).bytes()
+    );
     assert_eq!(remove_at(9), list);
 }
 
@@ -343,7 +363,13 @@ fn types_stand_in_the_documented_order() {
     ];
     for pair in values.windows(2) {
         let (a, b) = (pair[0].bytes(), pair[1].bytes());
-        assert_eq!(ordered(&a).cmp(&ordered(&b)), Ordering::Less, "{:?} {:?}", pair[0], pair[1]);
+        assert_eq!(
+            ordered(&a).cmp(&ordered(&b)),
+            Ordering::Less,
+            "{:?} {:?}",
+            pair[0],
+            pair[1]
+        );
     }
     assert!(equal(&Tree::Int(1).bytes(), &Tree::Float(1.0).bytes()));
     assert!(equal(&Tree::Float(0.0).bytes(), &Tree::Float(-0.0).bytes()));

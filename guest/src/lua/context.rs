@@ -1,6 +1,5 @@
 //! What the C functions of a machine share: the transaction, the limits, and what went wrong.
 
-use std::alloc::{Layout, alloc, dealloc, realloc};
 use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
 use std::rc::Rc;
@@ -9,6 +8,7 @@ use std::time::SystemTime;
 use mlua::ffi;
 
 use super::Console;
+use super::memory::{Memory, allocate};
 use super::external::Caches;
 use super::stack::{Stack, lua_State};
 use crate::database::Database;
@@ -57,15 +57,6 @@ pub(crate) struct Marks {
     pub map: Cell<*const c_void>,
     pub external: Cell<*const c_void>,
     pub globals: Cell<*const c_void>,
-}
-
-/// How much memory Lua has, and may have.
-#[derive(Default)]
-struct Memory {
-    used: Cell<usize>,
-    limit: Cell<usize>,
-    relaxed: Cell<u32>,
-    refused: Cell<bool>,
 }
 
 /// Shared by the C functions of one machine.
@@ -162,7 +153,7 @@ impl Context {
         self.failure.take();
         self.printed.set(0);
         self.serial.set(0);
-        countdown::start(stack);
+        super::budget::countdown::start(stack);
     }
 
     /// Ends a call: what waits is printed, and much garbage is collected.
@@ -241,7 +232,7 @@ impl Context {
     }
 
     /// Takes a step of the hook from the budget: true if the call is over.
-    fn step(&self) -> bool {
+    pub(super) fn step(&self) -> bool {
         if !self.is_fatal()
             && let Err(error) = self.charge(HOOK_STEP)
         {
@@ -250,8 +241,12 @@ impl Context {
         self.is_fatal()
     }
 
-    fn fatal_message(&self) -> String {
-        self.fatal.borrow().as_ref().map(Error::to_string).unwrap_or_default()
+    pub(super) fn fatal_message(&self) -> String {
+        self.fatal
+            .borrow()
+            .as_ref()
+            .map(Error::to_string)
+            .unwrap_or_default()
     }
 
     /// Instructions that have run, to within a step of the hook.
@@ -384,138 +379,4 @@ fn push_error(stack: Stack, context: &Context, error: Error) {
     stack.push_where(1);
     stack.push_bytes(message.as_bytes());
     stack.concat(2);
-}
-
-/// How Lua comes to look at the budget: by its own hook.
-#[cfg(not(target_arch = "wasm32"))]
-pub(crate) mod countdown {
-    use super::{HOOK_STEP, Stack, lua_State, watch};
-
-    /// Begins to count for a call. Coroutines inherit the hook.
-    pub(super) fn start(stack: Stack) {
-        watch(stack, HOOK_STEP as std::ffi::c_int);
-    }
-
-    /// Tells which coroutine runs from now on, and returns the one before.
-    pub(crate) fn switch(_: *mut lua_State) -> *mut lua_State {
-        std::ptr::null_mut()
-    }
-}
-
-/// How Lua comes to look at the budget in the component: it counts by itself.
-///
-/// A hook that counts makes Lua call a function for every instruction, which doubles the time that scripts take.
-/// Before each instruction Lua looks whether a hook waits, by `luai_unlikely(trap)`. The build
-/// defines that macro so that it also counts `cu_countdown` down, and calls `cu_count` when it is through:
-///
-/// `scripts/lib/guest.sh` has the definition. Function calls count as one instruction more.
-#[cfg(target_arch = "wasm32")]
-pub(crate) mod countdown {
-    use std::ffi::c_int;
-    use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering::Relaxed};
-
-    use super::{HOOK_STEP, Stack, context, ffi, lua_State, watch};
-
-    /// Instructions until Lua calls `cu_count`.
-    // SAFETY: nothing else has this name; C sees it as an int.
-    #[unsafe(no_mangle)]
-    static cu_countdown: AtomicI32 = AtomicI32::new(0);
-
-    /// The coroutine that runs.
-    static RUNNING: AtomicPtr<lua_State> = AtomicPtr::new(std::ptr::null_mut());
-
-    /// Begins to count for a call.
-    pub(super) fn start(stack: Stack) {
-        // SAFETY: the state is not running; a call that was over has left its hook.
-        unsafe { ffi::lua_sethook(stack.state, None, 0, 0) };
-        RUNNING.store(stack.state, Relaxed);
-        cu_countdown.store(HOOK_STEP as c_int - 1, Relaxed);
-    }
-
-    /// Tells which coroutine runs from now on, and returns the one before.
-    pub(crate) fn switch(state: *mut lua_State) -> *mut lua_State {
-        RUNNING.swap(state, Relaxed)
-    }
-
-    /// Looks at the budget. Once it is used up, the hook is set, and Lua told to look after it now.
-    // SAFETY: nothing else has this name; the build's macro calls it as it is declared here.
-    #[unsafe(no_mangle)]
-    extern "C" fn cu_count() -> c_int {
-        let stack = Stack::of(RUNNING.load(Relaxed));
-        if !context(stack).step() {
-            cu_countdown.store(HOOK_STEP as c_int - 1, Relaxed);
-            return 0;
-        }
-        cu_countdown.store(0, Relaxed);
-        watch(stack, 1);
-        1
-    }
-}
-
-/// Looks at the budget after so many instructions, in this coroutine and those that it makes.
-fn watch(stack: Stack, step: c_int) {
-    // SAFETY: the hook is a function for hooks.
-    unsafe { ffi::lua_sethook(stack.state, Some(count), ffi::LUA_MASKCOUNT, step) }
-}
-
-/// The hook. It is called in the midst of a function, where only an error may leave.
-unsafe extern "C-unwind" fn count(state: *mut lua_State, _: *mut ffi::lua_Debug) {
-    let stack = Stack::of(state);
-    let context = context(stack);
-    let over = context.relaxed(|| {
-        let is_over = context.step();
-        if is_over {
-            stack.reserve(3);
-            stack.push_where(0);
-            stack.push_bytes(context.fatal_message().as_bytes());
-            stack.concat(2);
-        }
-        is_over
-    });
-    if over {
-        // A handler of the script that runs on the way out is over with its first instruction.
-        watch(stack, 1);
-        stack.error();
-    }
-}
-
-unsafe extern "C" fn allocate(
-    memory: *mut c_void,
-    block: *mut c_void,
-    old: usize,
-    new: usize,
-) -> *mut c_void {
-    const ALIGNMENT: usize = 8;
-    // SAFETY: `new_state` passes the memory of the context, which outlives the state.
-    let memory = unsafe { &*memory.cast::<Memory>() };
-    // For a new block, `old` tells what it is for.
-    let old = if block.is_null() { 0 } else { old };
-    let used = memory.used.get() - old;
-    let layout = |size| Layout::from_size_align(size, ALIGNMENT);
-    let (Ok(old_layout), Ok(new_layout)) = (layout(old), layout(new)) else {
-        return std::ptr::null_mut();
-    };
-    // SAFETY: Lua passes a block of this allocator with its size; no layout of size zero is allocated.
-    unsafe {
-        if new == 0 {
-            if old > 0 {
-                dealloc(block.cast(), old_layout);
-            }
-            memory.used.set(used);
-            return std::ptr::null_mut();
-        }
-        if new > old && memory.relaxed.get() == 0 && used.saturating_add(new) > memory.limit.get() {
-            memory.refused.set(true);
-            return std::ptr::null_mut();
-        }
-        let block = if old == 0 {
-            alloc(new_layout)
-        } else {
-            realloc(block.cast(), old_layout, new)
-        };
-        if !block.is_null() {
-            memory.used.set(used + new);
-        }
-        block.cast()
-    }
 }

@@ -4,9 +4,11 @@ use std::ffi::c_int;
 
 use mlua::ffi::{self, lua_upvalueindex};
 
-use super::base::{original, push_text};
-use super::context::{HOOK_STEP, context, countdown, enter};
+use super::base::original;
+use super::budget::countdown;
+use super::context::{HOOK_STEP, context, enter};
 use super::external;
+use super::text::push_text;
 use super::stack::{Kind, Native, Stack, lua_State};
 
 /// Replacements by library. Each closure's first upvalue is Lua's own function.

@@ -6,14 +6,17 @@
 //! `longjmp`. `stack.rs` has the rules for that, `context.rs` what all C functions share.
 
 mod base;
+mod budget;
 mod clock;
 pub(crate) mod context;
 pub(crate) mod decode;
 pub(crate) mod encode;
 pub(crate) mod external;
 mod library;
+mod memory;
 mod sandbox;
 pub(crate) mod stack;
+mod text;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -98,6 +101,7 @@ impl Machine {
         };
         let machine = Machine { stack, context };
         sandbox::open(stack, &machine.context);
+        budget::countdown::probe(stack);
         stack.set_top(0);
         Ok(machine)
     }

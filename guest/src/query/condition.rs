@@ -74,7 +74,10 @@ impl Condition {
     #[must_use]
     pub fn into_conjuncts(self) -> Vec<Condition> {
         match self {
-            Condition::And(all) => all.into_iter().flat_map(Condition::into_conjuncts).collect(),
+            Condition::And(all) => all
+                .into_iter()
+                .flat_map(Condition::into_conjuncts)
+                .collect(),
             other => vec![other],
         }
     }

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::condition::{Comparison, Condition, Operator};
-use crate::value::{class, compare, elements, equal, Item, NULL};
+use crate::value::{Item, NULL, class, compare, elements, equal};
 
 impl Condition {
     /// Whether a document meets the condition.

@@ -10,7 +10,7 @@ mod plan;
 mod run;
 mod sort;
 
-pub use condition::{Comparison, Condition, Operator, OPERATORS};
-pub use parse::{parse, parse_path, Query, SortField};
+pub use condition::{Comparison, Condition, OPERATORS, Operator};
+pub use parse::{Query, SortField, parse, parse_path};
 pub use plan::{Order, Plan};
-pub use run::{count, explain, run, MAX_RESULT};
+pub use run::{MAX_RESULT, count, explain, run};

@@ -2,7 +2,7 @@
 
 use super::condition::{Comparison, Condition, Operator};
 use crate::error::{Error, Result};
-use crate::value::{class, compare, elements, entries, Item, Path, Step};
+use crate::value::{Item, Path, Step, class, compare, elements, entries};
 
 /// A query, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -164,8 +164,8 @@ fn parse_sort(sort: &[u8]) -> Result<Vec<SortField>> {
                 _ => return Err(Error::query(place, "a member's name is no text")),
             }
         }
-        let field = path
-            .ok_or_else(|| Error::query(format!("{place}.field"), "the field is missing"))?;
+        let field =
+            path.ok_or_else(|| Error::query(format!("{place}.field"), "the field is missing"))?;
         fields.push(SortField { field, descending });
     }
     Ok(fields)
@@ -216,12 +216,23 @@ fn parse_condition(condition: &[u8], place: &str, depth: usize) -> Result<Condit
             _ => Condition::Or(conditions),
         });
     }
-    let field = field.ok_or_else(|| Error::query(format!("{place}.field"), "the field is missing"))?;
+    let field =
+        field.ok_or_else(|| Error::query(format!("{place}.field"), "the field is missing"))?;
     let field = parse_path(field, &format!("{place}.field"), Error::query)?;
     let op = match op.map(Item::of) {
         Some(Item::Text(op)) => op,
-        Some(_) => return Err(Error::query(format!("{place}.op"), "the operator is no text")),
-        None => return Err(Error::query(format!("{place}.op"), "the operator is missing")),
+        Some(_) => {
+            return Err(Error::query(
+                format!("{place}.op"),
+                "the operator is no text",
+            ));
+        }
+        None => {
+            return Err(Error::query(
+                format!("{place}.op"),
+                "the operator is missing",
+            ));
+        }
     };
     let operator = parse_operator(op, operand, place)?;
     Ok(Condition::Compare(Comparison { field, operator }))

@@ -7,7 +7,7 @@ use super::parse::{Query, SortField};
 use crate::catalog::{Index, Table};
 use crate::key::{prefix, space, successor};
 use crate::store::Direction;
-use crate::value::{class, encode_ordered, Path};
+use crate::value::{Path, class, encode_ordered};
 
 /// From one store key up to, and without, another.
 pub type Range = (Vec<u8>, Vec<u8>);
@@ -70,7 +70,10 @@ impl Plan {
             let rank = |found: &Match, order: Option<Direction>| {
                 (found.fixed, found.restricted, order.is_some())
             };
-            if best.as_ref().is_none_or(|(_, there, its)| rank(&found, order) > rank(there, *its)) {
+            if best
+                .as_ref()
+                .is_none_or(|(_, there, its)| rank(&found, order) > rank(there, *its))
+            {
                 best = Some((index, found, order));
             }
         }
@@ -132,7 +135,11 @@ fn sorted_by(index: &Index, fixed: usize, sort: &[SortField]) -> Option<Directio
     if fields.any(|(number, _)| number >= fixed) {
         return None;
     }
-    Some(if first.descending { Direction::Backward } else { Direction::Forward })
+    Some(if first.descending {
+        Direction::Backward
+    } else {
+        Direction::Forward
+    })
 }
 
 fn match_index(index: &Index, conjuncts: &[Condition]) -> Match {
@@ -149,14 +156,23 @@ fn match_index(index: &Index, conjuncts: &[Condition]) -> Match {
             .iter()
             .enumerate()
             .filter_map(|(number, conjunct)| match conjunct {
-                Condition::Compare(comparison) if comparison.field == *field => Some((number, comparison)),
+                Condition::Compare(comparison) if comparison.field == *field => {
+                    Some((number, comparison))
+                }
                 _ => None,
             })
             .collect();
-        if let Some((number, values)) = on_field.iter().find_map(|(number, c)| points(c, prefixes.len()).map(|p| (*number, p))) {
+        if let Some((number, values)) = on_field
+            .iter()
+            .find_map(|(number, c)| points(c, prefixes.len()).map(|p| (*number, p)))
+        {
             prefixes = prefixes
                 .iter()
-                .flat_map(|prefix| values.iter().map(move |value| [prefix.as_slice(), value].concat()))
+                .flat_map(|prefix| {
+                    values
+                        .iter()
+                        .map(move |value| [prefix.as_slice(), value].concat())
+                })
                 .collect();
             found.answered.push(number);
             found.restricted += 1;
@@ -170,7 +186,12 @@ fn match_index(index: &Index, conjuncts: &[Condition]) -> Match {
             found.restricted += 1;
             found.ranges = prefixes
                 .iter()
-                .map(|prefix| ([prefix.as_slice(), &low].concat(), [prefix.as_slice(), &high].concat()))
+                .map(|prefix| {
+                    (
+                        [prefix.as_slice(), &low].concat(),
+                        [prefix.as_slice(), &high].concat(),
+                    )
+                })
                 .filter(|(low, high)| low < high)
                 .collect();
             return found;
@@ -204,7 +225,10 @@ fn points(comparison: &Comparison, prefixes: usize) -> Option<Vec<Vec<u8>>> {
 }
 
 /// The one interval that all range conditions on a field leave, and which they are.
-fn interval(field: &Path, on_field: &[(usize, &Comparison)]) -> Option<(Vec<usize>, Vec<u8>, Vec<u8>)> {
+fn interval(
+    field: &Path,
+    on_field: &[(usize, &Comparison)],
+) -> Option<(Vec<usize>, Vec<u8>, Vec<u8>)> {
     let mut answered = Vec::new();
     let (mut low, mut high) = (Vec::new(), vec![0xff]);
     for (number, comparison) in on_field {

@@ -2,11 +2,11 @@
 
 use super::parse::Query;
 use super::plan::{Order, Plan};
-use super::sort::{place_of, Row, Sorter};
+use super::sort::{Row, Sorter, place_of};
 use crate::catalog::{Index, Table};
 use crate::database::Database;
 use crate::error::{Error, Limit, Result};
-use crate::key::{prefix, space, write_encoded_key, PREFIX_SIZE};
+use crate::key::{PREFIX_SIZE, prefix, space, write_encoded_key};
 use crate::store::{Cursor, Direction, Transaction};
 use crate::value::{
     skip_ordered, write_array_head, write_bool, write_int, write_map_head, write_null, write_text,
@@ -43,7 +43,11 @@ pub fn run(db: &Database, query: &Query) -> Result<Vec<u8>> {
         write_encoded_key(key, &mut body)?;
         body.extend_from_slice(document);
         rows += 1;
-        if body.len() > MAX_RESULT { Err(too_large()) } else { Ok(true) }
+        if body.len() > MAX_RESULT {
+            Err(too_large())
+        } else {
+            Ok(true)
+        }
     })?;
     let mut result = Vec::with_capacity(body.len() + 9);
     write_array_head(&mut result, rows);
@@ -75,10 +79,16 @@ pub fn count(db: &Database, query: &Query) -> Result<u64> {
     }
     let enough = query.limit.map(|limit| limit.saturating_add(query.offset));
     let mut all = 0;
-    walk(db.transaction(), &table, &plan, usize::MAX, &mut |_, document| {
-        all += u64::from(plan.filter.holds(document));
-        Ok(enough.is_none_or(|enough| all < enough))
-    })?;
+    walk(
+        db.transaction(),
+        &table,
+        &plan,
+        usize::MAX,
+        &mut |_, document| {
+            all += u64::from(plan.filter.holds(document));
+            Ok(enough.is_none_or(|enough| all < enough))
+        },
+    )?;
     Ok(within(all))
 }
 
@@ -99,11 +109,21 @@ pub fn explain(db: &Database, query: &Query) -> Result<Vec<u8>> {
         None => write_null(&mut out),
     }
     write_text(&mut out, "access");
-    write_text(&mut out, if plan.index.is_some() { "index" } else { "scan" });
+    write_text(
+        &mut out,
+        if plan.index.is_some() {
+            "index"
+        } else {
+            "scan"
+        },
+    );
     write_text(&mut out, "filter");
     write_bool(&mut out, !plan.filter.is_always());
     write_text(&mut out, "ranges");
-    write_int(&mut out, i64::try_from(plan.ranges.len()).unwrap_or(i64::MAX));
+    write_int(
+        &mut out,
+        i64::try_from(plan.ranges.len()).unwrap_or(i64::MAX),
+    );
     Ok(out)
 }
 
@@ -140,24 +160,33 @@ fn for_each(db: &Database, table: &Table, query: &Query, visit: &mut Visit) -> R
         }
     };
     let mut sorter = Sorter::new(most);
-    walk(transaction, table, &plan, usize::MAX, &mut |key, document| {
-        if !plan.filter.holds(document) {
-            return Ok(true);
-        }
-        let place = place_of(fields, document, key);
-        if sorter.wants(&place) {
-            let mut content = Vec::with_capacity(key.len() + document.len() + 2);
-            #[expect(clippy::cast_possible_truncation, reason = "a key has at most 1,025 bytes")]
-            content.extend_from_slice(&(key.len() as u16).to_be_bytes());
-            content.extend_from_slice(key);
-            content.extend_from_slice(document);
-            sorter.push(Row { place, content });
-            if sorter.size > 2 * MAX_RESULT {
-                return Err(too_large());
+    walk(
+        transaction,
+        table,
+        &plan,
+        usize::MAX,
+        &mut |key, document| {
+            if !plan.filter.holds(document) {
+                return Ok(true);
             }
-        }
-        Ok(true)
-    })?;
+            let place = place_of(fields, document, key);
+            if sorter.wants(&place) {
+                let mut content = Vec::with_capacity(key.len() + document.len() + 2);
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    reason = "a key has at most 1,025 bytes"
+                )]
+                content.extend_from_slice(&(key.len() as u16).to_be_bytes());
+                content.extend_from_slice(key);
+                content.extend_from_slice(document);
+                sorter.push(Row { place, content });
+                if sorter.size > 2 * MAX_RESULT {
+                    return Err(too_large());
+                }
+            }
+            Ok(true)
+        },
+    )?;
     for row in sorter.into_sorted().into_iter().skip(offset) {
         let length = usize::from(u16::from_be_bytes([row.content[0], row.content[1]]));
         let (key, document) = row.content[2..].split_at(length);
@@ -209,7 +238,11 @@ fn walk(
     if plan.direction == Direction::Backward {
         ranges.reverse();
     }
-    let expected = if plan.filter.is_always() { expected } else { usize::MAX };
+    let expected = if plan.filter.is_always() {
+        expected
+    } else {
+        usize::MAX
+    };
     let Some(index) = &plan.index else {
         for (start, end) in ranges {
             let cursor = Cursor::new(start.clone(), end.clone(), plan.direction);
@@ -248,8 +281,12 @@ fn walk(
 fn document_key_at(index: &Index, entry: &[u8]) -> Result<usize> {
     let mut at = PREFIX_SIZE;
     for _ in &index.fields {
-        at += skip_ordered(&entry[at..])
-            .ok_or_else(|| Error::corrupt("store", "an index entry can't be read; make the index again"))?;
+        at += skip_ordered(&entry[at..]).ok_or_else(|| {
+            Error::corrupt(
+                "store",
+                "an index entry can't be read; make the index again",
+            )
+        })?;
     }
     Ok(at)
 }
@@ -264,7 +301,11 @@ struct Fetcher<'t> {
 
 impl<'t> Fetcher<'t> {
     fn new(transaction: &'t Transaction, table: &Table, plan: &Plan, expected: usize) -> Self {
-        let expected = if plan.filter.is_always() { expected } else { FETCH };
+        let expected = if plan.filter.is_always() {
+            expected
+        } else {
+            FETCH
+        };
         Fetcher {
             transaction,
             prefix: prefix(space::DOCUMENT, table.id),
@@ -275,7 +316,11 @@ impl<'t> Fetcher<'t> {
 
     fn push(&mut self, key: &[u8], visit: &mut Visit) -> Result<bool> {
         self.keys.push([self.prefix.as_slice(), key].concat());
-        if self.keys.len() < self.batch { Ok(true) } else { self.flush(visit) }
+        if self.keys.len() < self.batch {
+            Ok(true)
+        } else {
+            self.flush(visit)
+        }
     }
 
     fn flush(&mut self, visit: &mut Visit) -> Result<bool> {
@@ -304,7 +349,13 @@ struct Ties {
 }
 
 impl Ties {
-    fn push(&mut self, components: &[u8], key: &[u8], fetcher: &mut Fetcher, visit: &mut Visit) -> Result<bool> {
+    fn push(
+        &mut self,
+        components: &[u8],
+        key: &[u8],
+        fetcher: &mut Fetcher,
+        visit: &mut Visit,
+    ) -> Result<bool> {
         if self.components != components {
             if !self.flush(fetcher, visit)? {
                 return Ok(false);

@@ -3,7 +3,7 @@
 use std::collections::BinaryHeap;
 
 use super::parse::SortField;
-use crate::value::{encode_ordered, NULL};
+use crate::value::{NULL, encode_ordered};
 
 /// Something found, with the bytes it is sorted by. Ordered by those alone.
 #[derive(Debug)]
@@ -66,7 +66,11 @@ impl Sorter {
 
     /// Whether a row of this place would be kept.
     pub fn wants(&self, place: &[u8]) -> bool {
-        self.rows.len() < self.most || self.rows.peek().is_some_and(|last| place < last.place.as_slice())
+        self.rows.len() < self.most
+            || self
+                .rows
+                .peek()
+                .is_some_and(|last| place < last.place.as_slice())
     }
 
     pub fn push(&mut self, row: Row) {

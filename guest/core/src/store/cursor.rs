@@ -110,7 +110,10 @@ impl Cursor {
     ///
     /// # Errors
     /// As the store fails.
-    pub fn next<'a>(&'a mut self, transaction: &Transaction) -> Result<Option<(&'a [u8], &'a [u8])>> {
+    pub fn next<'a>(
+        &'a mut self,
+        transaction: &Transaction,
+    ) -> Result<Option<(&'a [u8], &'a [u8])>> {
         loop {
             self.fill(transaction)?;
             let own = if transaction.is_clean() {

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use super::{Direction, Snapshot, Store};
 use crate::error::StoreFailure;
-use crate::pack::{write_bytes, write_optional, Unpacker};
+use crate::pack::{Unpacker, write_bytes, write_optional};
 
 type Map = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -61,10 +61,7 @@ impl MemorySnapshot {
             [] => Bound::Unbounded,
             end => Bound::Excluded(end),
         };
-        Box::new(
-            self.map
-                .range::<[u8], _>((Bound::Included(start), upper)),
-        )
+        Box::new(self.map.range::<[u8], _>((Bound::Included(start), upper)))
     }
 }
 

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use super::{Cursor, Direction, Snapshot};
 use crate::error::{Error, Limit, Result};
 use crate::key::successor;
-use crate::pack::{write_bytes, write_optional, Unpacker};
+use crate::pack::{Unpacker, write_bytes, write_optional};
 
 /// Bytes written by one transaction, at the most: the overlay is in the guest's memory.
 pub const MAX_WRITTEN: usize = 512 << 20;
@@ -74,8 +74,14 @@ impl Transaction {
         if !end.is_empty() && end <= start {
             return None;
         }
-        let upper = if end.is_empty() { Bound::Unbounded } else { Bound::Excluded(end) };
-        let mut range = self.overlay.range::<[u8], _>((Bound::Included(start), upper));
+        let upper = if end.is_empty() {
+            Bound::Unbounded
+        } else {
+            Bound::Excluded(end)
+        };
+        let mut range = self
+            .overlay
+            .range::<[u8], _>((Bound::Included(start), upper));
         let (key, value) = match direction {
             Direction::Forward => range.next(),
             Direction::Backward => range.next_back(),
@@ -100,7 +106,10 @@ impl Transaction {
     }
 
     fn remember(&self, key: &[u8], value: Stored) {
-        if value.as_ref().is_some_and(|value| value.len() > READ_CACHE_VALUE) {
+        if value
+            .as_ref()
+            .is_some_and(|value| value.len() > READ_CACHE_VALUE)
+        {
             return;
         }
         let mut read = self.read.borrow_mut();
@@ -119,7 +128,8 @@ impl Transaction {
             return Ok(());
         }
         let mut packed = Vec::new();
-        keys.iter().for_each(|key| write_bytes(&mut packed, key.as_ref()));
+        keys.iter()
+            .for_each(|key| write_bytes(&mut packed, key.as_ref()));
         let values = self.snapshot.get_many(&packed)?;
         let mut unpacker = Unpacker::default();
         let mut read = self.read.borrow_mut();
@@ -170,7 +180,11 @@ impl Transaction {
             return Ok(0);
         }
         let mut count = self.snapshot.count(start, end)?;
-        let upper = if end.is_empty() { Bound::Unbounded } else { Bound::Excluded(end) };
+        let upper = if end.is_empty() {
+            Bound::Unbounded
+        } else {
+            Bound::Excluded(end)
+        };
         let own: Vec<_> = self
             .overlay
             .range::<[u8], _>((Bound::Included(start), upper))
@@ -179,7 +193,8 @@ impl Transaction {
             return Ok(count);
         }
         let mut packed = Vec::new();
-        own.iter().for_each(|(key, _)| write_bytes(&mut packed, key));
+        own.iter()
+            .for_each(|(key, _)| write_bytes(&mut packed, key));
         let stored = self.snapshot.get_many(&packed)?;
         let mut unpacker = Unpacker::default();
         for (_, value) in own {

@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
-use super::number::{float_to_int, half_to_float};
-use super::write::{shortest_float, write_bytes, write_float, write_head, write_int, write_string, write_text};
 use super::FUNCTION_TAG;
+use super::number::{float_to_int, half_to_float};
 use super::skip;
+use super::write::{
+    shortest_float, write_bytes, write_float, write_head, write_int, write_string, write_text,
+};
 use crate::bytes::sort;
 use crate::error::{Error, Limit, Result};
 
@@ -162,7 +164,10 @@ impl<'a> Reader<'a> {
     }
 
     fn word<const N: usize>(&mut self) -> Checked<[u8; N]> {
-        Ok(self.take(N as u64)?.try_into().expect("as many as were asked for"))
+        Ok(self
+            .take(N as u64)?
+            .try_into()
+            .expect("as many as were asked for"))
     }
 
     fn definite(&mut self, first: u8) -> Checked<u64> {
@@ -322,7 +327,9 @@ impl<'a> Reader<'a> {
             return Err(Fault::new("the map has this key twice").inside(&step_of(&twice[0])));
         }
         write_head(&mut outer, 5, entries.len() as u64);
-        entries.iter().for_each(|entry| outer.extend_from_slice(entry));
+        entries
+            .iter()
+            .for_each(|entry| outer.extend_from_slice(entry));
         self.output = Some(outer);
         Ok(())
     }
@@ -416,14 +423,16 @@ impl<'a> Reader<'a> {
             0xf9..=0xfb => {
                 let start = self.position;
                 let float = self.float(first)?;
-                self.deterministic &=
-                    shortest_float(float) == first && !(float.is_nan() && self.bytes[start..self.position] != [0x7e, 0x00]);
+                self.deterministic &= shortest_float(float) == first
+                    && !(float.is_nan() && self.bytes[start..self.position] != [0x7e, 0x00]);
                 if let Some(out) = &mut self.output {
                     write_float(out, float);
                 }
                 Ok(())
             }
-            0xf7 => Err(Fault::new("undefined is no value; send null, or leave it out")),
+            0xf7 => Err(Fault::new(
+                "undefined is no value; send null, or leave it out",
+            )),
             0xff => Err(Fault::new(format!(
                 "malformed CBOR: a break at offset {} ends nothing",
                 self.position - 1

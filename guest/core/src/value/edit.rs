@@ -1,9 +1,9 @@
 //! Changing one place inside a value, by copying the bytes around it.
 
-use super::item::{elements, entries, skip, Item};
+use super::item::{Item, elements, entries, skip};
 use super::path::Step;
-use crate::bytes::sort;
 use super::write::{write_array_head, write_map_head};
+use crate::bytes::sort;
 
 /// Why a place can't be set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +100,8 @@ fn edit_list(list: &[u8], count: usize, step: &Step, new: Option<&[u8]>) -> Vec<
     }
     let mut out = Vec::with_capacity(list.len() + new.map_or(0, <[u8]>::len) + 9);
     write_array_head(&mut out, all.len());
-    all.iter().for_each(|element| out.extend_from_slice(element));
+    all.iter()
+        .for_each(|element| out.extend_from_slice(element));
     out
 }
 

@@ -34,7 +34,11 @@ pub(super) fn head(bytes: &[u8]) -> (u8, u64, usize) {
     match first & 0x1f {
         small @ 0..=23 => (major, u64::from(small), 1),
         24 => (major, u64::from(bytes[1]), 2),
-        25 => (major, u64::from(u16::from_be_bytes([bytes[1], bytes[2]])), 3),
+        25 => (
+            major,
+            u64::from(u16::from_be_bytes([bytes[1], bytes[2]])),
+            3,
+        ),
         26 => {
             let word: [u8; 4] = bytes[1..5].try_into().expect("four bytes");
             (major, u64::from(u32::from_be_bytes(word)), 5)

@@ -14,9 +14,9 @@ mod order;
 mod path;
 mod write;
 
-pub use accept::{accept, accept_argument, MAX_DEPTH, MAX_SIZE};
-pub use edit::{remove, set, EditError};
-pub use item::{elements, entries, skip, Elements, Entries, Item};
+pub use accept::{MAX_DEPTH, MAX_SIZE, accept, accept_argument};
+pub use edit::{EditError, remove, set};
+pub use item::{Elements, Entries, Item, elements, entries, skip};
 pub use number::{compare_int_float, float_to_int};
 pub use order::{class, compare, encode_ordered, equal, skip_ordered};
 pub use path::{Path, Step};

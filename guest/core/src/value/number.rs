@@ -36,7 +36,11 @@ pub(super) fn half_to_float(half: u16) -> f64 {
         31 => f64::NAN,
         _ => (fraction + 1024.0) * 2f64.powi(exponent - 25),
     };
-    if half & 0x8000 == 0 { magnitude } else { -magnitude }
+    if half & 0x8000 == 0 {
+        magnitude
+    } else {
+        -magnitude
+    }
 }
 
 /// The integer of exactly this value, if there is one in 64 bits.

@@ -6,7 +6,7 @@
 
 use std::cmp::Ordering;
 
-use super::item::{elements, entries, Item};
+use super::item::{Item, elements, entries};
 use super::number::compare_int_float;
 
 const NULL: u8 = 0x10;
@@ -81,7 +81,11 @@ pub fn class(value: &[u8]) -> (u8, u8) {
 fn encode_number(float: f64, rest: u16, out: &mut Vec<u8>) {
     let float = if float == 0.0 { 0.0 } else { float };
     let bits = float.to_bits();
-    let ordered = if bits >> 63 == 1 { !bits } else { bits | 1 << 63 };
+    let ordered = if bits >> 63 == 1 {
+        !bits
+    } else {
+        bits | 1 << 63
+    };
     out.push(NUMBER);
     out.extend_from_slice(&ordered.to_be_bytes());
     if float.abs() >= TWO_53 && float.is_finite() {
@@ -124,9 +128,17 @@ pub fn skip_ordered(bytes: &[u8]) -> Option<usize> {
         NUMBER => {
             let word: [u8; 8] = bytes.get(1..9)?.try_into().ok()?;
             let ordered = u64::from_be_bytes(word);
-            let bits = if ordered >> 63 == 1 { ordered & !(1 << 63) } else { !ordered };
+            let bits = if ordered >> 63 == 1 {
+                ordered & !(1 << 63)
+            } else {
+                !ordered
+            };
             let float = f64::from_bits(bits);
-            if float.abs() >= TWO_53 && float.is_finite() { 11 } else { 9 }
+            if float.abs() >= TWO_53 && float.is_finite() {
+                11
+            } else {
+                9
+            }
         }
         TEXT | BYTES => bytes.iter().position(|byte| *byte == END)? + 1,
         LIST | MAP => {

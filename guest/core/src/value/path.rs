@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::item::{elements, skip, Item};
+use super::item::{Item, elements, skip};
 use super::write::{write_int, write_string};
 
 /// One step of a path: a map's key or a list's position.
@@ -74,7 +74,10 @@ impl Step {
                 }
                 None
             }
-            Item::List(..) => self.index()?.checked_sub(1).and_then(|i| elements(container).nth(i)),
+            Item::List(..) => self
+                .index()?
+                .checked_sub(1)
+                .and_then(|i| elements(container).nth(i)),
             _ => None,
         }
     }
@@ -109,7 +112,10 @@ impl Path {
     #[must_use]
     pub fn dotted(text: &str) -> Self {
         Path {
-            steps: text.split('.').map(|name| Step::name(name.as_bytes())).collect(),
+            steps: text
+                .split('.')
+                .map(|name| Step::name(name.as_bytes()))
+                .collect(),
         }
     }
 
@@ -124,13 +130,17 @@ impl Path {
                 _ => None,
             })
             .collect();
-        names.filter(|names| !names.is_empty()).map(|names| names.join("."))
+        names
+            .filter(|names| !names.is_empty())
+            .map(|names| names.join("."))
     }
 
     /// The value at the path; none if there is none.
     #[must_use]
     pub fn find<'a>(&self, value: &'a [u8]) -> Option<&'a [u8]> {
-        self.steps.iter().try_fold(value, |value, step| step.find(value))
+        self.steps
+            .iter()
+            .try_fold(value, |value, step| step.find(value))
     }
 }
 

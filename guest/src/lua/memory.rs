@@ -1,0 +1,59 @@
+//! Lua's memory: an allocator that counts, and refuses what goes over the limit.
+
+use std::alloc::{Layout, alloc, dealloc, realloc};
+use std::cell::Cell;
+use std::ffi::c_void;
+
+/// How much memory Lua has, and may have.
+#[derive(Default)]
+pub(super) struct Memory {
+    pub used: Cell<usize>,
+    /// The bytes that `used` may not go beyond.
+    pub limit: Cell<usize>,
+    /// How many pieces of Rust work are under way, which are refused nothing.
+    pub relaxed: Cell<u32>,
+    /// Whether something was refused in this call.
+    pub refused: Cell<bool>,
+}
+
+/// Lua's allocator, over a [`Memory`] that outlives the state.
+pub(super) unsafe extern "C" fn allocate(
+    memory: *mut c_void,
+    block: *mut c_void,
+    old: usize,
+    new: usize,
+) -> *mut c_void {
+    const ALIGNMENT: usize = 8;
+    // SAFETY: `new_state` passes the memory of the context, which outlives the state.
+    let memory = unsafe { &*memory.cast::<Memory>() };
+    // For a new block, `old` tells what it is for.
+    let old = if block.is_null() { 0 } else { old };
+    let used = memory.used.get() - old;
+    let layout = |size| Layout::from_size_align(size, ALIGNMENT);
+    let (Ok(old_layout), Ok(new_layout)) = (layout(old), layout(new)) else {
+        return std::ptr::null_mut();
+    };
+    // SAFETY: Lua passes a block of this allocator with its size; no layout of size zero is allocated.
+    unsafe {
+        if new == 0 {
+            if old > 0 {
+                dealloc(block.cast(), old_layout);
+            }
+            memory.used.set(used);
+            return std::ptr::null_mut();
+        }
+        if new > old && memory.relaxed.get() == 0 && used.saturating_add(new) > memory.limit.get() {
+            memory.refused.set(true);
+            return std::ptr::null_mut();
+        }
+        let block = if old == 0 {
+            alloc(new_layout)
+        } else {
+            realloc(block.cast(), old_layout, new)
+        };
+        if !block.is_null() {
+            memory.used.set(used + new);
+        }
+        block.cast()
+    }
+}
