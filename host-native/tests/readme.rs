@@ -35,7 +35,10 @@ fn the_tour_of_the_readme_does_what_it_says() {
             .output()
             .unwrap();
         let printed = String::from_utf8_lossy(&output.stdout);
-        let wrong = format!("{line}\n{printed}{}", String::from_utf8_lossy(&output.stderr));
+        let wrong = format!(
+            "{line}\n{printed}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         match comment.split_once(' ') {
             Some(("fails:", message)) => {
                 assert_eq!(output.status.code(), Some(1), "{wrong}");

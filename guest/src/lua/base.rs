@@ -7,8 +7,8 @@ use mlua::ffi::{self, lua_upvalueindex};
 use super::context::{HOOK_STEP, context, enter, misuse, slot};
 use super::decode::mark;
 use super::external;
+use super::stack::{Native, Stack, lua_State};
 use super::text;
-use super::stack::{Kind, Native, REGISTRY, Stack, lua_State};
 
 /// The key, which no script can make, under which a metatable of a read-only table keeps what is behind it.
 pub(super) static BEHIND: u8 = 0;

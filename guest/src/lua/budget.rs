@@ -9,14 +9,14 @@ use super::stack::{Stack, lua_State};
 
 /// How Lua comes to look at the budget: by its own hook.
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) mod countdown {
+pub(super) mod countdown {
     use super::{HOOK_STEP, Stack, lua_State, watch};
 
     /// Prepares a new state.
     pub(crate) fn probe(_: Stack) {}
 
     /// Begins to count for a call. Coroutines inherit the hook.
-    pub(super) fn start(stack: Stack) {
+    pub(crate) fn start(stack: Stack) {
         watch(stack, HOOK_STEP as std::ffi::c_int);
     }
 
@@ -33,7 +33,7 @@ pub(crate) mod countdown {
 /// component defines that macro so that it also counts `cu_countdown` down, and calls `cu_count` when
 /// it is through. A function call counts as one instruction more. Without that definition, the hook counts.
 #[cfg(target_arch = "wasm32")]
-pub(crate) mod countdown {
+pub(super) mod countdown {
     use std::ffi::c_int;
     use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering::Relaxed};
 
@@ -60,7 +60,7 @@ pub(crate) mod countdown {
     }
 
     /// Begins to count for a call.
-    pub(super) fn start(stack: Stack) {
+    pub(crate) fn start(stack: Stack) {
         if !COUNTS.load(Relaxed) {
             return watch(stack, HOOK_STEP as c_int);
         }
@@ -116,4 +116,3 @@ unsafe extern "C-unwind" fn count(state: *mut lua_State, _: *mut ffi::lua_Debug)
         stack.error();
     }
 }
-

@@ -8,8 +8,8 @@ use std::time::SystemTime;
 use mlua::ffi;
 
 use super::Console;
-use super::memory::{Memory, allocate};
 use super::external::Caches;
+use super::memory::{Memory, allocate};
 use super::stack::{Stack, lua_State};
 use crate::database::Database;
 use crate::error::{Error, Limit, Result, ScriptFailure};

@@ -8,8 +8,8 @@ use super::base::original;
 use super::budget::countdown;
 use super::context::{HOOK_STEP, context, enter};
 use super::external;
-use super::text::push_text;
 use super::stack::{Kind, Native, Stack, lua_State};
+use super::text::push_text;
 
 /// Replacements by library. Each closure's first upvalue is Lua's own function.
 pub(super) const FUNCTIONS: &[(&str, &str, Native)] = &[

@@ -16,9 +16,9 @@ mod library;
 mod memory;
 mod sandbox;
 pub(crate) mod stack;
-mod text;
 #[cfg(test)]
 pub(crate) mod tests;
+mod text;
 
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::rc::Rc;

@@ -4,7 +4,7 @@ use std::ffi::c_int;
 
 use mlua::ffi;
 
-use super::context::{context, enter, slot};
+use super::context::{enter, slot};
 use super::stack::{Kind, REGISTRY, Stack, lua_State};
 
 /// Pushes what `tostring` gives. Lua's own shows addresses, which differ from run to run; here, objects

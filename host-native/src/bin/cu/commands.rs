@@ -302,7 +302,7 @@ fn stats(database: &Database, output: Output) -> Result<(), Failure> {
         return output.document(&stats);
     }
     output.line(&format!(
-        "{} in {}, {}, {}; {} on disk\ncomponent {}, Lua {}, format {}",
+        "{} in {}, {}, {}; {} on disk\ncomponent {}, {}, format {}",
         plural(stats.documents, "document"),
         plural(stats.tables, "table"),
         if stats.indexes == 1 {
