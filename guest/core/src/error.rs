@@ -218,7 +218,7 @@ impl From<StoreFailure> for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
+        let (place, message) = match self {
             Error::InvalidArgument(p)
             | Error::InvalidValue(p)
             | Error::InvalidQuery(p)
@@ -227,38 +227,32 @@ impl fmt::Display for Error {
             | Error::AlreadyExists(p)
             | Error::Unstorable(p)
             | Error::UnsupportedFormat(p)
-            | Error::Corrupt(p)
-                if p.place.is_empty() =>
-            {
-                f.write_str(&p.message)
-            }
-            Error::InvalidArgument(p)
-            | Error::InvalidValue(p)
-            | Error::InvalidQuery(p)
-            | Error::UnknownIndex(p)
-            | Error::UnknownFunction(p)
-            | Error::AlreadyExists(p)
-            | Error::Unstorable(p)
-            | Error::UnsupportedFormat(p)
-            | Error::Corrupt(p) => write!(f, "{}: {}", p.place, p.message),
-            Error::UnknownTable(name) => write!(
-                f,
-                "there is no table '{name}'; a table comes to be with its first document"
+            | Error::Corrupt(p) => (p.place.as_str(), p.message.as_str()),
+            Error::LimitExceeded(e) => (e.place.as_str(), e.message.as_str()),
+            Error::Syntax(s) | Error::Script(s) => ("", s.message.as_str()),
+            Error::Store(StoreFailure::Conflict) => (
+                "",
+                "another transaction changed what this one read; run it again",
             ),
-            Error::LimitExceeded(e) if e.place.is_empty() => f.write_str(&e.message),
-            Error::LimitExceeded(e) => write!(f, "{}: {}", e.place, e.message),
-            Error::Syntax(s) | Error::Script(s) => f.write_str(&s.message),
-            Error::Store(failure) => match failure {
-                StoreFailure::Conflict => {
-                    f.write_str("another transaction changed what this one read; run it again")
-                }
-                StoreFailure::ReadOnly => f.write_str("the database was opened read-only"),
+            Error::Store(StoreFailure::ReadOnly) => ("", "the database was opened read-only"),
+            Error::Store(
                 StoreFailure::Full(m)
                 | StoreFailure::Corrupt(m)
                 | StoreFailure::Closed(m)
-                | StoreFailure::Io(m) => f.write_str(m),
-            },
-            Error::Cancelled => f.write_str("the call was cancelled"),
+                | StoreFailure::Io(m),
+            ) => ("", m.as_str()),
+            Error::Cancelled => ("", "the call was cancelled"),
+            Error::UnknownTable(name) => {
+                return write!(
+                    f,
+                    "there is no table '{name}'; a table comes to be with its first document"
+                );
+            }
+        };
+        if place.is_empty() {
+            f.write_str(message)
+        } else {
+            write!(f, "{place}: {message}")
         }
     }
 }
