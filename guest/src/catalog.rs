@@ -1,5 +1,6 @@
 //! Which tables and indexes there are.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -8,8 +9,8 @@ use crate::key::space;
 use crate::name::HOME;
 use crate::store::Transaction;
 use crate::value::{
-    Item, Path, Step, elements, encode_ordered, entries, write_array_head, write_bool, write_int,
-    write_map_head, write_text,
+    Item, Path, Step, accept, elements, encode_ordered, entries, write_array_head, write_bool,
+    write_int, write_map_head, write_text,
 };
 
 /// The number of the store's format; `docs/format.md` describes it.
@@ -86,6 +87,11 @@ fn unreadable() -> Error {
     Error::corrupt("store", "the catalog can't be read; restore from an export")
 }
 
+/// A record, which passes the gate again: what is read from it decides where everything else is.
+fn checked(record: &[u8]) -> Result<Cow<'_, [u8]>> {
+    accept(record, "store").map_err(|_| unreadable())
+}
+
 fn number(value: &[u8]) -> Result<u32> {
     match Item::of(value) {
         Item::Int(int) => u32::try_from(int).map_err(|_| unreadable()),
@@ -103,7 +109,7 @@ impl Catalog {
         let mut cursor = transaction.prefix(space::TABLE);
         while let Some((key, record)) = cursor.next(transaction)? {
             let name = std::str::from_utf8(&key[space::TABLE.len()..]).map_err(|_| unreadable())?;
-            let table = Rc::new(read_table(record)?);
+            let table = Rc::new(read_table(&checked(record)?)?);
             if name == HOME {
                 catalog.home = table;
             } else {
@@ -169,7 +175,7 @@ impl Catalog {
 /// As the store fails.
 pub fn next_id(transaction: &mut Transaction) -> Result<u32> {
     let id = match transaction.get(space::NEXT_ID)? {
-        Some(record) => number(&record)?,
+        Some(record) => number(&checked(&record)?)?,
         None => 1,
     };
     let mut record = Vec::new();

@@ -261,6 +261,24 @@ impl Database {
         }
     }
 
+    /// Checks that documents can be put into a table, before anything is written.
+    ///
+    /// # Errors
+    /// As [`Database::put`].
+    pub fn check_documents(&self, table: &str, documents: &[(Key, Vec<u8>)]) -> Result<()> {
+        let Some(table) = self.table(table)? else {
+            return Ok(());
+        };
+        for (key, document) in documents.iter().filter(|_| !table.indexes.is_empty()) {
+            let store_key = document_key(table.id, key);
+            for index in &table.indexes {
+                crate::index::change(index, &store_key[PREFIX_SIZE..], None, Some(document))
+                    .map_err(|error| error.under("value"))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Stores the reference to a persisted function as a document.
     ///
     /// # Errors
@@ -291,9 +309,6 @@ impl Database {
         } else {
             None
         };
-        if let Some(id) = old.as_deref().and_then(as_function) {
-            crate::function::free(self, id)?;
-        }
         if new.is_none() && old.is_none() {
             return Ok(false);
         }
@@ -305,6 +320,9 @@ impl Database {
             .map(|index| crate::index::change(index, key, old.as_deref(), new))
             .collect::<Result<Vec<_>>>()
             .map_err(|error| error.under("value"))?;
+        if let Some(id) = old.as_deref().and_then(as_function) {
+            crate::function::free(self, id)?;
+        }
         for change in changes {
             change.write(&mut self.transaction)?;
         }

@@ -98,10 +98,10 @@ use_guest_toolchain() {
         '-Dlua_writestring(s,l)=((void)0)'
         '-Dlua_writeline()=((void)0)'
         '-Dlua_writestringerror(s,p)=((void)0)'
-        # Counts instructions where Lua looks for a hook, as guest/src/lua/budget.rs explains. The comments
-        # stand for spaces, at which the flags are split.
+        # Counts instructions where Lua looks for a hook, and as many steps of patterns, as
+        # guest/src/lua/budget.rs explains. The comments stand for spaces, at which the flags are split.
         '-Dluai_likely(x)=__builtin_expect((x)!=0,1)'
-        '-Dluai_unlikely(x)=__builtin_expect(__builtin_strcmp(#x,"trap")?(x)!=0:({extern/**/int/**/cu_countdown;extern/**/int/**/cu_count(void);(x)!=0||(--cu_countdown<0&&cu_count());}),0)'
+        '-Dluai_unlikely(x)=__builtin_expect(__builtin_strcmp(#x,"trap")&&__builtin_strncmp(#x,"ms->matchdepth",14)?(x)!=0:({extern/**/int/**/cu_countdown;extern/**/int/**/cu_count(void);(x)!=0||(--cu_countdown<0&&cu_count());}),0)'
     )
     export "CFLAGS_${guest_target//-/_}=${flags[*]}"
     # One libc for Lua and Rust on both roads: guest/component/src/link.rs is written against it.

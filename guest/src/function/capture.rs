@@ -75,7 +75,7 @@ struct Capture<'a> {
 
 impl Capture<'_> {
     fn all(&mut self, main: c_int) -> Result<()> {
-        self.add(main).ok_or_else(|| {
+        self.add(main)?.ok_or_else(|| {
             Error::unstorable(
                 "source",
                 "the function was not made by this source itself, but by load or another function; persist it from its own text",
@@ -90,17 +90,30 @@ impl Capture<'_> {
     }
 
     /// Takes a function of the chunk in and tells its place; none if it is not of the chunk.
-    fn add(&mut self, index: c_int) -> Option<usize> {
+    ///
+    /// # Errors
+    /// `LimitExceeded` once that was done too often.
+    fn add(&mut self, index: c_int) -> Result<Option<usize>> {
         let identity = self.stack.pointer(index);
         if let Some(place) = self.identities.iter().position(|known| *known == identity) {
-            return Some(place);
+            return Ok(Some(place));
         }
         self.stack.copy(index);
-        let dump = Chunk::parse(self.stack.dump());
+        let dump = self.stack.dump();
+        // A script may have chained up any number of closures, and this is done for each.
+        let steps = self.identities.len() + self.cells.len() + dump.len();
+        if let Err(error) = self
+            .context
+            .charge(i64::try_from(steps).unwrap_or(i64::MAX))
+        {
+            self.stack.pop(1);
+            return Err(error);
+        }
+        let dump = Chunk::parse(dump);
         let prototype = dump.and_then(|dump| self.chunk.find(dump.body()));
         let Some(prototype) = prototype else {
             self.stack.pop(1);
-            return None;
+            return Ok(None);
         };
         self.identities.push(identity);
         self.functions.push(Inner {
@@ -109,7 +122,7 @@ impl Capture<'_> {
         });
         let place = self.identities.len();
         self.stack.raw_set_integer(self.list, place as i64);
-        Some(place - 1)
+        Ok(Some(place - 1))
     }
 
     fn upvalues(&mut self, place: usize) -> Result<()> {
@@ -164,7 +177,7 @@ pub(super) fn content(
     context: &Context,
     index: c_int,
     name: &str,
-    inner: impl FnOnce(c_int) -> Option<usize>,
+    inner: impl FnOnce(c_int) -> Result<Option<usize>>,
 ) -> Result<Vec<u8>> {
     let kind = stack.kind(index);
     if let Some(view) = view_bytes(stack, context, index) {
@@ -186,7 +199,7 @@ pub(super) fn content(
     let place = format!("upvalue '{name}'");
     if kind == Kind::Function {
         if !stack.is_native(index)
-            && let Some(inner) = inner(index)
+            && let Some(inner) = inner(index)?
         {
             return Ok(Cell::Inner(inner).to_bytes());
         }

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::key::{prefix, space};
 use crate::lua::context::{Context, slot};
 use crate::lua::decode::push_value;
-use crate::lua::external::push_view;
+use crate::lua::external::{is_readable, push_view};
 use crate::lua::stack::{REGISTRY, Stack};
 
 /// The functions that a machine has loaded, in the order of their numbers.
@@ -164,7 +164,8 @@ fn push_cell(stack: Stack, context: &Context, list: c_int, cell: &[u8]) -> Resul
                 return Err(corrupt());
             }
         }
-        Cell::External(view) => push_view(stack, view),
+        Cell::External(view) if is_readable(view) => push_view(stack, view),
+        Cell::External(_) => return Err(corrupt()),
     }
     Ok(())
 }
@@ -213,7 +214,7 @@ fn save(stack: Stack, context: &Context, function: &mut Function) -> Result<bool
                 .position(|known| *known == identity);
             // A closure that the call has made: its own variables have to be seen too.
             has_new |= known.is_none();
-            known.or(Some(0))
+            Ok(known.or(Some(0)))
         });
         stack.pop(2);
         let now = now?;

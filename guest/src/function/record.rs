@@ -8,13 +8,15 @@
 //! Under the function's and the cell's number in the cells' part stands what the variable holds: a value, or one of
 //! three tagged items, for what is no value.
 
+use std::borrow::Cow;
+
 use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::key::{PREFIX_SIZE, prefix, space};
 use crate::store::Transaction;
 use crate::value::{
-    Item, elements, entries, write_array_head, write_bool, write_head, write_int, write_map_head,
-    write_null, write_text,
+    Item, accept, elements, entries, write_array_head, write_bool, write_head, write_int,
+    write_map_head, write_null, write_text,
 };
 
 /// Tags a function of the same record, by its place there.
@@ -99,6 +101,7 @@ fn inner(value: &[u8]) -> Result<Inner> {
 impl Record {
     /// Reads a record.
     pub(super) fn parse(bytes: &[u8]) -> Result<Record> {
+        let bytes = &accept(bytes, "store").map_err(|_| corrupt())?;
         let mut record = Record {
             table: String::new(),
             name: String::new(),
@@ -120,7 +123,9 @@ impl Record {
                 _ => return Err(corrupt()),
             }
         }
-        if record.functions.is_empty() {
+        // Cells are numbered from 0 on without gaps, so that there are no more than upvalues.
+        let upvalues: usize = record.functions.iter().map(|f| f.upvalues.len()).sum();
+        if record.functions.is_empty() || record.cell_count() > upvalues {
             return Err(corrupt());
         }
         Ok(record)
@@ -253,13 +258,20 @@ impl<'a> Cell<'a> {
     /// Reads a cell.
     pub(super) fn parse(bytes: &'a [u8]) -> Result<Cell<'a>> {
         // Tags in this range have heads of three bytes.
-        let [0xd9, high, low, content @ ..] = bytes else {
-            return Ok(Cell::Value(bytes));
+        let (tag, content) = match bytes {
+            [0xd9, high, low, content @ ..] => {
+                (Some(u64::from(u16::from_be_bytes([*high, *low]))), content)
+            }
+            value => (None, value),
         };
-        match (
-            u64::from(u16::from_be_bytes([*high, *low])),
-            Item::of(content),
-        ) {
+        // All that writes cells writes them deterministically: other bytes are damaged.
+        if !matches!(accept(content, "store"), Ok(Cow::Borrowed(_))) {
+            return Err(corrupt());
+        }
+        let Some(tag) = tag else {
+            return Ok(Cell::Value(content));
+        };
+        match (tag, Item::of(content)) {
             (INNER_TAG, Item::Int(place)) => {
                 Ok(Cell::Inner(usize::try_from(place).map_err(|_| corrupt())?))
             }

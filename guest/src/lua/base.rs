@@ -175,14 +175,16 @@ fn found(stack: Stack, found: bool) -> c_int {
 
 /// The next entry of a table and then of the one behind it, which is on the top.
 fn next_behind(stack: Stack) -> c_int {
-    let is_own = |key: c_int| {
+    let is_in = |table: c_int, key: c_int| {
         stack.copy(key);
-        stack.raw_get(1);
-        let own = !stack.is_nil(-1);
+        stack.raw_get(table);
+        let there = !stack.is_nil(-1);
         stack.pop(1);
-        own
+        there
     };
-    if stack.is_nil(2) || is_own(2) {
+    let is_own = |key: c_int| is_in(1, stack.absolute(key));
+    // A key of neither was the table's own until the loop deleted it.
+    if stack.is_nil(2) || is_own(2) || !is_in(3, 2) {
         stack.copy(2);
         if stack.next(1) {
             return 2;

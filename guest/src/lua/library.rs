@@ -17,15 +17,18 @@ pub(super) const FUNCTIONS: &[(&str, &str, Native)] = &[
     ("coroutine", "create", create),
     ("coroutine", "resume", resume),
     ("coroutine", "wrap", wrap),
+    ("string", "find", search),
     ("string", "format", format),
+    ("string", "gmatch", search),
+    ("string", "gsub", search),
+    ("string", "match", search),
     ("string", "pack", pack),
     ("string", "rep", repeat),
-    ("table", "concat", long),
-    ("table", "insert", long),
+    ("table", "concat", concat),
+    ("table", "insert", insert),
     ("table", "move", move_elements),
     ("table", "remove", remove),
     ("table", "sort", sort),
-    ("table", "unpack", long),
 ];
 
 fn charge(state: *mut lua_State, instructions: i64) {
@@ -188,6 +191,31 @@ fn quiet_nan(stack: Stack, argument: c_int) {
     }
 }
 
+/// As Lua's own functions for patterns, which may try all of what they look for, or all of the text behind it
+/// for `%b`, at each place. What that takes at the worst is charged where it would be noticed; loops inside
+/// of patterns are counted by Lua itself.
+unsafe extern "C-unwind" fn search(state: *mut lua_State) -> c_int {
+    const UNNOTICED: u64 = 1 << 32;
+    const BYTES_PER_INSTRUCTION: u64 = 256;
+    let stack = Stack::of(state);
+    let text = stack.to_bytes(1).unwrap_or_default();
+    let pattern = stack.to_bytes(2).unwrap_or_default();
+    let mut tried = pattern.len() as u64;
+    if text.len() > 1 << 16 {
+        for balanced in pattern.windows(3).filter(|item| item.starts_with(b"%b")) {
+            tried += text.iter().filter(|byte| **byte == balanced[2]).count() as u64;
+        }
+    }
+    let most = tried.saturating_mul(text.len() as u64);
+    if most > UNNOTICED {
+        charge(
+            state,
+            i64::try_from(most / BYTES_PER_INSTRUCTION).unwrap_or(i64::MAX),
+        );
+    }
+    original(state)
+}
+
 /// As Lua's own, which takes its time for a billion times nothing.
 unsafe extern "C-unwind" fn repeat(state: *mut lua_State) -> c_int {
     let stack = Stack::of(state);
@@ -200,19 +228,34 @@ unsafe extern "C-unwind" fn repeat(state: *mut lua_State) -> c_int {
     original(state)
 }
 
-// Tables. Plain ones are as long as memory allows, but `__len` may claim any length, over which the
-// library's loops would run unseen by the budget.
+// Tables. The library's loops run unseen by the budget, over any length that `__len` claims, each time
+// another one if it likes; and a few keys that double make a plain table that is nearly endless. So what a
+// loop will take is charged before it begins, and its length is asked for once.
 
-fn charge_length(state: *mut lua_State) {
-    let stack = Stack::of(state);
-    if stack.is_table(1) && stack.push_metafield(1, c"__len") {
-        stack.pop(1);
-        charge(state, stack.length(1).max(0));
-    }
+/// So many elements are really there, where memory is limited.
+const MANY: i64 = 1 << 22;
+
+fn has_metatable(stack: Stack) -> bool {
+    !stack.metatable(1).is_null()
 }
 
-unsafe extern "C-unwind" fn long(state: *mut lua_State) -> c_int {
-    charge_length(state);
+unsafe extern "C-unwind" fn concat(state: *mut lua_State) -> c_int {
+    let stack = Stack::of(state);
+    // In a plain table, the first element that is missing ends it.
+    if stack.is_table(1) && has_metatable(stack) {
+        stack.set_top(4);
+        if stack.is_nil(4) {
+            stack.push_integer(stack.length(1));
+            stack.replace(4);
+        }
+        let first = if stack.is_nil(3) {
+            1
+        } else {
+            stack.check_integer(3)
+        };
+        let last = stack.check_integer(4);
+        charge(state, last.saturating_sub(first).max(0));
+    }
     original(state)
 }
 
@@ -223,22 +266,98 @@ unsafe extern "C-unwind" fn move_elements(state: *mut lua_State) -> c_int {
     original(state)
 }
 
-unsafe extern "C-unwind" fn remove(state: *mut lua_State) -> c_int {
-    charge_length(state);
+unsafe extern "C-unwind" fn insert(state: *mut lua_State) -> c_int {
     let stack = Stack::of(state);
+    let given = stack.top();
+    let appends = given == 2;
+    if !stack.is_table(1) || !(appends || given == 3) || appends && !has_metatable(stack) {
+        return original(state);
+    }
+    let end = stack.length(1).wrapping_add(1);
+    let position = if appends { end } else { stack.check_integer(2) };
+    if position.wrapping_sub(1).cast_unsigned() >= end.cast_unsigned() && !appends {
+        stack.raise(c"bad argument #2 to 'insert' (position out of bounds)");
+    }
+    charge(state, end.saturating_sub(position).max(0));
+    let mut free = end;
+    while free > position {
+        stack.get_integer(1, free - 1);
+        stack.set_integer(1, free);
+        free -= 1;
+    }
+    stack.set_integer(1, position);
+    0
+}
+
+unsafe extern "C-unwind" fn remove(state: *mut lua_State) -> c_int {
+    let stack = Stack::of(state);
+    let is_last = stack.top() < 2;
+    if !stack.is_table(1) || is_last && !has_metatable(stack) {
+        return original(state);
+    }
+    let length = stack.length(1);
+    let mut position = if is_last {
+        length
+    } else {
+        stack.check_integer(2)
+    };
+    if position != length && position.wrapping_sub(1).cast_unsigned() > length.cast_unsigned() {
+        stack.raise(c"bad argument #2 to 'remove' (position out of bounds)");
+    }
+    charge(state, length.saturating_sub(position).max(0));
+    stack.get_integer(1, position);
     if external::is_external(stack, context(stack), 1) {
-        return external::remove(state, lua_upvalueindex(1));
+        // What is returned must not be a view of the place that is emptied.
+        external::detach(state);
+    }
+    while position < length {
+        stack.get_integer(1, position + 1);
+        stack.set_integer(1, position);
+        position += 1;
+    }
+    stack.push_nil();
+    stack.set_integer(1, position);
+    1
+}
+
+unsafe extern "C-unwind" fn sort(state: *mut lua_State) -> c_int {
+    let stack = Stack::of(state);
+    if !stack.is_table(1) {
+        return original(state);
+    }
+    stack.set_top(2);
+    let length = stack.length(1);
+    if length > MANY {
+        charge(state, length.saturating_mul(32));
+    } else if has_metatable(stack) {
+        charge(state, length.max(0));
+    }
+    if external::is_external(stack, context(stack), 1) {
+        return external::sort(state, lua_upvalueindex(1));
+    }
+    if stack.push_metafield(1, c"__len") {
+        return sort_copy(stack, length);
     }
     original(state)
 }
 
-unsafe extern "C-unwind" fn sort(state: *mut lua_State) -> c_int {
-    charge_length(state);
-    let stack = Stack::of(state);
-    if external::is_external(stack, context(stack), 1) {
-        return external::sort(state, lua_upvalueindex(1));
+/// Sorts a copy of the first elements of the table, which says itself how long it is. Raising.
+fn sort_copy(stack: Stack, length: i64) -> c_int {
+    stack.set_top(2);
+    stack.create_table(0, 0);
+    for position in 1..=length {
+        stack.get_integer(1, position);
+        stack.raw_set_integer(3, position);
     }
-    original(state)
+    stack.copy(lua_upvalueindex(1));
+    stack.copy(3);
+    stack.copy(2);
+    stack.call(2, 0);
+    for position in 1..=length {
+        stack.raw_get_integer(3, position);
+        stack.set_integer(1, position);
+    }
+    0
 }
 
 // Random numbers.

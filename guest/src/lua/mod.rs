@@ -209,6 +209,8 @@ impl Machine {
             machine.execute(arguments, load)?;
             machine.context.relaxed(|| {
                 let results = encode::write_results(machine.stack, &machine.context, 2)?;
+                // They may have left no room on Lua's stack.
+                machine.stack.set_top(1);
                 function::save_changed(machine.stack, &machine.context)?;
                 Ok(results)
             })

@@ -96,8 +96,9 @@ api! {
     raw_set(index: c_int) = lua_rawset;
     raw_get_pointer(index: c_int, key: *const c_void) -> c_int = lua_rawgetp;
     raw_set_pointer(index: c_int, key: *const c_void) = lua_rawsetp;
-    /// Raising, with metamethods; so is the length.
+    /// Raising, with metamethods; so are the next two.
     get_integer(index: c_int, key: i64) -> c_int = lua_geti;
+    set_integer(index: c_int, key: i64) = lua_seti;
     length(index: c_int) -> i64 = luaL_len;
     concat(count: c_int) = lua_concat;
     set_metatable(index: c_int) -> c_int = lua_setmetatable;

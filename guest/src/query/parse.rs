@@ -1,8 +1,11 @@
 //! Reading a query.
 
 use super::condition::{Comparison, Condition, Operator};
+use crate::bytes::sort;
 use crate::error::{Error, Result};
-use crate::value::{Item, Path, Step, class, compare, elements, entries};
+use crate::value::{
+    Item, Path, Step, class, elements, encode_ordered, entries, equal, skip_ordered,
+};
 
 /// A query, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,9 +55,9 @@ pub fn parse_path(
             let mut steps = Vec::new();
             for step in elements(path) {
                 match Item::of(step) {
-                    Item::Text(_) | Item::Bytes(_) | Item::Int(_) => {
-                        steps.push(Step::encoded_key(step));
-                    }
+                    Item::Text(_) | Item::Int(_) => steps.push(Step::encoded_key(step)),
+                    // A byte string that is UTF-8 is the same name as the text.
+                    Item::Bytes(name) => steps.push(Step::name(name)),
                     _ => return fail("a step of the path is neither a name nor a position"),
                 }
             }
@@ -282,16 +285,32 @@ fn parse_operator(op: &str, operand: Option<&[u8]>, place: &str) -> Result<Opera
             let Item::List(..) = Item::of(operand) else {
                 return Err(Error::query(place, "'in' takes an array of values"));
             };
-            let mut operands: Vec<Vec<u8>> = Vec::new();
-            for value in elements(operand) {
-                if let Err(at) = operands.binary_search_by(|there| compare(there, value)) {
-                    operands.insert(at, value.to_vec());
-                }
-            }
-            Operator::In(operands)
+            Operator::In(in_order(operand))
         }
         "contains" => Operator::Contains(value),
         "startsWith" => Operator::StartsWith(text()?),
         _ => Operator::EndsWith(text()?),
     })
+}
+
+/// The elements of a list in the order of all values, each once.
+fn in_order(list: &[u8]) -> Vec<Vec<u8>> {
+    let mut rows: Vec<Vec<u8>> = elements(list)
+        .map(|value| {
+            let mut row = Vec::with_capacity(2 * value.len() + 16);
+            encode_ordered(value, &mut row);
+            row.extend_from_slice(value);
+            row
+        })
+        .collect();
+    // No encoding is the beginning of another: rows are in the order of what they begin with.
+    sort(&mut rows);
+    let mut values: Vec<Vec<u8>> = Vec::with_capacity(rows.len());
+    for mut row in rows {
+        let value = row.split_off(skip_ordered(&row).unwrap_or(0));
+        if values.last().is_none_or(|last| !equal(last, &value)) {
+            values.push(value);
+        }
+    }
+    values
 }

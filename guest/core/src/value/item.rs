@@ -27,39 +27,56 @@ pub enum Item<'a> {
 
 /// Major type, argument and bytes of the head. Additional information of 28 and more has no argument
 /// and never occurs in accepted values.
+///
+/// Stored bytes may be damaged: where they end too early, they read as a null that takes the rest.
 #[inline]
 pub(super) fn head(bytes: &[u8]) -> (u8, u64, usize) {
-    let first = bytes[0];
+    let Some((&first, rest)) = bytes.split_first() else {
+        return cut_off(bytes);
+    };
     let major = first >> 5;
     match first & 0x1f {
         small @ 0..=23 => (major, u64::from(small), 1),
-        24 => (major, u64::from(bytes[1]), 2),
-        25 => (
-            major,
-            u64::from(u16::from_be_bytes([bytes[1], bytes[2]])),
-            3,
-        ),
-        26 => {
-            let word: [u8; 4] = bytes[1..5].try_into().expect("four bytes");
-            (major, u64::from(u32::from_be_bytes(word)), 5)
-        }
-        _ => {
-            let word: [u8; 8] = bytes[1..9].try_into().expect("eight bytes");
-            (major, u64::from_be_bytes(word), 9)
-        }
+        24 => match rest.first() {
+            Some(byte) => (major, u64::from(*byte), 2),
+            None => cut_off(bytes),
+        },
+        25 => match rest.first_chunk() {
+            Some(word) => (major, u64::from(u16::from_be_bytes(*word)), 3),
+            None => cut_off(bytes),
+        },
+        26 => match rest.first_chunk() {
+            Some(word) => (major, u64::from(u32::from_be_bytes(*word)), 5),
+            None => cut_off(bytes),
+        },
+        _ => match rest.first_chunk() {
+            Some(word) => (major, u64::from_be_bytes(*word), 9),
+            None => cut_off(bytes),
+        },
     }
+}
+
+#[cold]
+fn cut_off(bytes: &[u8]) -> (u8, u64, usize) {
+    (7, 22, bytes.len())
+}
+
+/// A length that the bytes announce, as far as they can have it.
+#[inline]
+fn within(announced: u64, most: usize) -> usize {
+    usize::try_from(announced).unwrap_or(usize::MAX).min(most)
 }
 
 impl<'a> Item<'a> {
     /// The value at the beginning of the bytes.
     ///
-    /// # Panics
-    /// On bytes that [`accept`](super::accept) never let through.
+    /// Of bytes that [`accept`](super::accept) never let through, it makes some value or other, with no
+    /// length beyond their end.
     #[must_use]
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_possible_wrap,
-        reason = "accepted lengths fit into memory and accepted integers into 64 bits"
+        reason = "accepted integers fit into 64 bits, and floats have as many as they are read with"
     )]
     pub fn of(bytes: &'a [u8]) -> Item<'a> {
         let (major, argument, size) = head(bytes);
@@ -67,20 +84,25 @@ impl<'a> Item<'a> {
         match major {
             0 => Item::Int(argument as i64),
             1 => Item::Int(!(argument as i64)),
-            2 => Item::Bytes(&rest[..argument as usize]),
-            3 => Item::Text(
-                // SAFETY: `accept` has checked every text for UTF-8, and all writers take `str`.
-                unsafe { std::str::from_utf8_unchecked(&rest[..argument as usize]) },
-            ),
-            4 => Item::List(argument as usize, rest),
-            5 => Item::Map(argument as usize, rest),
+            2 => Item::Bytes(&rest[..within(argument, rest.len())]),
+            // `accept` has checked every text for UTF-8. To check again costs a few nanoseconds for a field,
+            // and makes of a damaged text something that no code for texts can trip over.
+            3 => {
+                let text = &rest[..within(argument, rest.len())];
+                match std::str::from_utf8(text) {
+                    Ok(text) => Item::Text(text),
+                    Err(_) => Item::Bytes(text),
+                }
+            }
+            4 => Item::List(within(argument, rest.len()), rest),
+            5 => Item::Map(within(argument, rest.len() / 2), rest),
             6 => Item::Function(head(rest).1),
-            _ => match bytes[0] {
-                0xf4 => Item::Bool(false),
-                0xf5 => Item::Bool(true),
-                0xf9 => Item::Float(half_to_float(argument as u16)),
-                0xfa => Item::Float(f64::from(f32::from_bits(argument as u32))),
-                0xfb => Item::Float(f64::from_bits(argument)),
+            _ => match bytes.first() {
+                Some(0xf4) => Item::Bool(false),
+                Some(0xf5) => Item::Bool(true),
+                Some(0xf9) => Item::Float(half_to_float(argument as u16)),
+                Some(0xfa) => Item::Float(f64::from(f32::from_bits(argument as u32))),
+                Some(0xfb) => Item::Float(f64::from_bits(argument)),
                 _ => Item::Null,
             },
         }
@@ -103,28 +125,30 @@ impl<'a> Item<'a> {
     }
 }
 
-/// The length of the value at the beginning of the bytes.
+/// The length of the value at the beginning of the bytes; never more than there are.
 #[must_use]
+#[inline]
 #[expect(
     clippy::cast_possible_truncation,
     reason = "accepted lengths fit into memory"
 )]
 pub fn skip(bytes: &[u8]) -> usize {
-    let mut position = 0;
+    let mut position = 0usize;
     let mut pending = 1usize;
-    while pending > 0 {
+    // Each round goes on by a byte at the least, and none begins behind the end, whatever damaged bytes announce.
+    while pending > 0 && position < bytes.len() {
         let (major, argument, size) = head(&bytes[position..]);
         position += size;
         pending -= 1;
         match major {
-            2 | 3 => position += argument as usize,
-            4 => pending += argument as usize,
-            5 => pending += 2 * argument as usize,
+            2 | 3 => position = position.saturating_add(argument as usize),
+            4 => pending = pending.saturating_add(argument as usize),
+            5 => pending = pending.saturating_add((argument as usize).saturating_mul(2)),
             6 => pending += 1,
             _ => {}
         }
     }
-    position
+    position.min(bytes.len())
 }
 
 /// Walks the elements of a list.
@@ -148,6 +172,9 @@ impl<'a> Iterator for Elements<'a> {
 
     fn next(&mut self) -> Option<&'a [u8]> {
         self.left = self.left.checked_sub(1)?;
+        if self.rest.is_empty() {
+            return None;
+        }
         let (element, rest) = self.rest.split_at(skip(self.rest));
         self.rest = rest;
         Some(element)
@@ -183,7 +210,7 @@ impl<'a> Iterator for Entries<'a> {
         let (key, rest) = self.rest.split_at(skip(self.rest));
         let (value, rest) = rest.split_at(skip(rest));
         self.rest = rest;
-        Some((key, value))
+        (!value.is_empty()).then_some((key, value))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -2,7 +2,8 @@
 //!
 //! Everything inside the engine, and everything that it stores, is deterministic, so equal
 //! values are equal bytes. Only [`accept`] sees bytes from outside; all other functions here rely on
-//! what it let through and never fail on it.
+//! what it let through and never fail on it. On bytes that were damaged since, they neither panic nor read
+//! beyond the end; what they make of them is unspecified.
 //!
 //! The data model and its corner cases are written down in `docs/format.md`.
 

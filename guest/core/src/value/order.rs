@@ -123,7 +123,7 @@ fn encode_string(first: u8, string: &[u8], out: &mut Vec<u8>) {
 /// The length of the encoding at the beginning of the bytes; none if there is none.
 #[must_use]
 pub fn skip_ordered(bytes: &[u8]) -> Option<usize> {
-    Some(match *bytes.first()? {
+    let length = match *bytes.first()? {
         NULL | FALSE | TRUE | NAN => 1,
         NUMBER => {
             let word: [u8; 8] = bytes.get(1..9)?.try_into().ok()?;
@@ -150,7 +150,8 @@ pub fn skip_ordered(bytes: &[u8]) -> Option<usize> {
         }
         FUNCTION => 9,
         _ => return None,
-    })
+    };
+    (length <= bytes.len()).then_some(length)
 }
 
 /// Compares two values in the order of all values.
@@ -178,8 +179,8 @@ pub fn compare(left: &[u8], right: &[u8]) -> Ordering {
 #[must_use]
 pub fn equal(left: &[u8], right: &[u8]) -> bool {
     left == right
-        || match left[0] >> 5 {
-            0 | 1 | 4 | 5 | 7 => compare(left, right) == Ordering::Equal,
+        || match left.first().map(|first| first >> 5) {
+            Some(0 | 1 | 4 | 5 | 7) => compare(left, right) == Ordering::Equal,
             _ => false,
         }
 }

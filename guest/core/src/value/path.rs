@@ -68,7 +68,9 @@ impl Step {
                     rest = &rest[key.len()..];
                     match key.cmp(&self.encoded) {
                         std::cmp::Ordering::Less => rest = &rest[skip(rest)..],
-                        std::cmp::Ordering::Equal => return Some(&rest[..skip(rest)]),
+                        std::cmp::Ordering::Equal => {
+                            return Some(&rest[..skip(rest)]).filter(|value| !value.is_empty());
+                        }
                         std::cmp::Ordering::Greater => return None,
                     }
                 }

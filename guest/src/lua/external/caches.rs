@@ -251,7 +251,7 @@ pub(super) fn next_entry(
             while index < count {
                 let value = element(caches, document, container, index)?;
                 index += 1;
-                if document[value] != NULL {
+                if is_value(document, value) {
                     return Some((Entry::Position(index), value));
                 }
             }
@@ -285,7 +285,7 @@ fn next_of_map(
         offset = value + skip(&document[value..]);
         position += 1;
         // A key that is gone meanwhile has a place all the same, since keys are in order.
-        if document[value] != NULL && (known.is_some() || document[start..value] > *key) {
+        if is_value(document, value) && (known.is_some() || document[start..value] > *key) {
             caches.put_spot(Spot {
                 document: document.clone(),
                 container,
@@ -297,6 +297,11 @@ fn next_of_map(
         }
     }
     None
+}
+
+/// Whether something other than null is there.
+fn is_value(document: &[u8], offset: usize) -> bool {
+    document.get(offset).is_some_and(|first| *first != NULL)
 }
 
 /// The key of an entry.

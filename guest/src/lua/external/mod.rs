@@ -18,7 +18,7 @@ use std::ffi::c_int;
 pub(crate) use caches::Caches;
 pub(crate) use copy::write_copy;
 pub(crate) use read::{length, push_member, push_next};
-pub(crate) use view::{is_external, push_root, push_view, view_bytes};
+pub(crate) use view::{is_external, is_readable, push_root, push_view, view_bytes};
 pub(crate) use write::assign;
 
 use view::View;
@@ -91,8 +91,8 @@ unsafe extern "C-unwind" fn to_string(state: *mut lua_State) -> c_int {
     })
 }
 
-/// Replaces the value on the top by a copy that is no external table.
-fn detach(state: *mut lua_State) {
+/// Replaces the value on the top by a copy that is no external table. Raising.
+pub(crate) fn detach(state: *mut lua_State) {
     enter(state, |stack, context| {
         let mut value = Vec::new();
         write_value(stack, context, -1, 0, "value", &mut value)?;
@@ -100,26 +100,6 @@ fn detach(state: *mut lua_State) {
         super::decode::push_value(stack, context, &value)?;
         Ok(0)
     });
-}
-
-/// `table.remove` of an external table, whose upvalue is the library's: what it returns must not be a view
-/// of the place that it empties. Raising.
-pub(crate) fn remove(state: *mut lua_State, upvalue: c_int) -> c_int {
-    let stack = Stack::of(state);
-    let given = stack.top();
-    let position = if given < 2 {
-        stack.length(1)
-    } else {
-        stack.check_integer(2)
-    };
-    stack.get_integer(1, position);
-    detach(state);
-    stack.copy(upvalue);
-    for argument in 1..=given {
-        stack.copy(argument);
-    }
-    stack.call(given, 0);
-    1
 }
 
 /// `table.sort` of an external table: a copy is sorted, since swapping two views would copy one of them over

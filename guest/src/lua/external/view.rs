@@ -7,6 +7,7 @@ use crate::key::Key;
 use crate::lua::context::{Context, slot};
 use crate::lua::encode;
 use crate::lua::stack::{Kind, REGISTRY, Stack};
+use crate::name::check_table;
 use crate::value::{Item, Step, skip};
 
 /// The key, which no script can make, under which an external table keeps its view.
@@ -125,6 +126,32 @@ fn push_step(path: &mut String, step: &[u8]) {
         Item::Int(int) => path.push_str(&format!("[{int}]")),
         _ => path.push_str(&format!("[{}]", Step::encoded_key(step))),
     }
+}
+
+/// Whether bytes that come from the store are a view.
+pub(crate) fn is_readable(bytes: &[u8]) -> bool {
+    match bytes.split_first() {
+        Some((&ROOT, rest)) => rest.is_empty(),
+        Some((&TABLE, name)) => std::str::from_utf8(name).is_ok_and(|n| check_table(n).is_ok()),
+        Some((&INSIDE, rest)) => is_inside(rest).is_some(),
+        _ => false,
+    }
+}
+
+/// Something if the bytes are a table's name, a key and steps, each with its length before it but the last.
+fn is_inside(rest: &[u8]) -> Option<()> {
+    let (&length, rest) = rest.split_first()?;
+    let (table, rest) = rest.split_at_checked(usize::from(length))?;
+    check_table(std::str::from_utf8(table).ok()?).ok()?;
+    let (length, rest) = rest.split_first_chunk()?;
+    let (key, mut steps) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+    Key::decode(key).ok()?;
+    while !steps.is_empty() {
+        let (step, behind) = steps.split_at(skip(steps));
+        crate::value::accept(step, "store").ok()?;
+        steps = behind;
+    }
+    Some(())
 }
 
 /// Appends the view of a table.

@@ -95,11 +95,12 @@ fn assign_root(
     let document = (!stack.is_nil(value))
         .then(|| encoded(stack, context, value, 0, &view.member_path(stack, key)))
         .transpose()?;
+    // What can fail comes first: a script may catch the error.
+    put(context, HOME, &document_key, document.as_deref())?;
     if let Some(name) = name {
-        context.external.forget_documents();
         context.with_db(|db| db.drop_table(name))?;
     }
-    put(context, HOME, &document_key, document.as_deref())
+    Ok(())
 }
 
 /// Makes a table of the entries of a Lua or external table, in place of what is there.
@@ -121,6 +122,7 @@ fn assign_table(stack: Stack, context: &Context, key: &Key, value: c_int) -> Res
     let documents = table_entries(stack, context, name, value)?;
     context.external.forget_documents();
     context.with_db(|db| {
+        db.check_documents(name, &documents)?;
         if db.has_table(name) {
             db.clear_table(name)?;
         } else {

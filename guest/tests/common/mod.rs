@@ -1,0 +1,77 @@
+//! What the tests of hostile input share: engines over a store that stays in sight, and a check of all it holds.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use cu_guest::database::{CatalogCache, Database};
+use cu_guest::key::{PREFIX_SIZE, prefix, space};
+use cu_guest::store::{Cursor, Direction, MemoryStore};
+use cu_guest::value::{Item, as_function};
+use cu_guest::{Console, Engine};
+
+struct Silent;
+
+impl Console for Silent {
+    fn print(&self, _: &[u8]) {}
+}
+
+/// An engine over a store.
+pub fn over(store: &MemoryStore) -> Engine {
+    Engine::new(Box::new(store.clone()), Rc::new(Silent))
+}
+
+fn keys(db: &Database, start: Vec<u8>, end: Vec<u8>) -> BTreeSet<Vec<u8>> {
+    let mut cursor = Cursor::new(start, end, Direction::Forward);
+    let mut keys = BTreeSet::new();
+    while let Some((key, _)) = cursor.next(db.transaction()).unwrap() {
+        keys.insert(key.to_vec());
+    }
+    keys
+}
+
+/// Checks that the store holds what its documents call for, and nothing else: each index has an entry for each
+/// document and no other, each function that a document stands for has its record, and nobody else has one.
+pub fn check(store: &MemoryStore) {
+    let db = Database::begin(store, &CatalogCache::default()).unwrap();
+    let (mut entries, mut documents, mut functions) =
+        (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let home = db.catalog().table("_home").into_iter();
+    for table in home.chain(db.catalog().tables().map(|(_, table)| table)) {
+        let all = prefix(space::DOCUMENT, table.id);
+        let mut cursor = db.transaction().prefix(&all);
+        while let Some((key, document)) = cursor.next(db.transaction()).unwrap() {
+            cu_guest::Key::decode(&key[PREFIX_SIZE..]).unwrap();
+            documents.insert(key.to_vec());
+            if let Some(id) = as_function(document) {
+                assert!(table.has_functions);
+                assert!(functions.insert(id), "two documents stand for one function");
+            } else {
+                let accepted = cu_guest::value::accept(document, "document").unwrap();
+                assert_eq!(*accepted, *document);
+                assert_ne!(Item::of(document), Item::Null);
+            }
+            for index in &table.indexes {
+                let mut entry = prefix(space::INDEX, index.id);
+                index.encode_components(document, &mut entry);
+                entry.extend_from_slice(&key[PREFIX_SIZE..]);
+                assert!(entries.insert(entry));
+            }
+        }
+    }
+    assert_eq!(
+        keys(&db, vec![space::DOCUMENT], vec![space::DOCUMENT + 1]),
+        documents
+    );
+    assert_eq!(
+        keys(&db, vec![space::INDEX], vec![space::INDEX + 1]),
+        entries
+    );
+    let number = |key: &[u8]| u64::from(u32::from_be_bytes(key[1..5].try_into().unwrap()));
+    let records: BTreeSet<_> = keys(&db, vec![space::FUNCTION], vec![space::FUNCTION + 1])
+        .iter()
+        .map(|key| number(key))
+        .collect();
+    assert_eq!(records, functions);
+    let owners = keys(&db, vec![space::CELL], vec![space::CELL + 1]);
+    assert!(owners.iter().all(|key| functions.contains(&number(key))));
+}
