@@ -313,13 +313,15 @@ impl Engine {
 
     pub fn admin_stats(&mut self) -> Result<Vec<u8>> {
         self.read(|db| {
-            let end = [space::DOCUMENT + 1];
-            let documents = db.transaction().count(&[space::DOCUMENT], &end)?;
             let functions = db
                 .transaction()
                 .count(&[space::FUNCTION], &[space::FUNCTION + 1])?;
             let tables = table_infos(db)?;
-            let indexes = tables.iter().map(|table| i64::from(table.indexes)).sum();
+            let indexes = tables.iter().map(|table| u64::from(table.indexes)).sum();
+            let documents = tables.iter().map(|table| table.documents).sum();
+            let write_count = |out: &mut Vec<u8>, count: u64| {
+                write_int(out, i64::try_from(count).unwrap_or(i64::MAX));
+            };
             let mut out = Vec::new();
             write_map_head(&mut out, 7);
             write_text(&mut out, "lua");
@@ -327,15 +329,15 @@ impl Engine {
             write_text(&mut out, "format");
             write_int(&mut out, FORMAT);
             write_text(&mut out, "tables");
-            write_int(&mut out, i64::try_from(tables.len()).unwrap_or(i64::MAX));
+            write_count(&mut out, tables.len() as u64);
             write_text(&mut out, "indexes");
-            write_int(&mut out, indexes);
+            write_count(&mut out, indexes);
             write_text(&mut out, "version");
             write_text(&mut out, env!("CARGO_PKG_VERSION"));
             write_text(&mut out, "documents");
-            write_int(&mut out, i64::try_from(documents).unwrap_or(i64::MAX));
+            write_count(&mut out, documents);
             write_text(&mut out, "functions");
-            write_int(&mut out, i64::try_from(functions).unwrap_or(i64::MAX));
+            write_count(&mut out, functions);
             Ok(out)
         })
     }

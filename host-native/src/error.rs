@@ -129,6 +129,15 @@ impl Error {
         }
     }
 
+    /// The limit that was exceeded, by its name in `wit/types.wit`, and its value in the limit's unit.
+    #[must_use]
+    pub fn limit(&self) -> Option<(&'static str, u64)> {
+        match self {
+            Self::LimitExceeded(excess) => Some((limit_name(excess.limit), excess.maximum)),
+            _ => None,
+        }
+    }
+
     /// The argument, or the path inside it, that the error is about.
     #[must_use]
     pub fn place(&self) -> Option<&str> {

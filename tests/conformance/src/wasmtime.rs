@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use cu_db::raw::{Excess, IndexInfo, Key, Limit, Problem, ScanRange};
+use cu_db::raw::{IndexInfo, Key, ScanRange};
 use cu_db::{Database, Error};
 use tempfile::TempDir;
 
@@ -200,37 +200,18 @@ fn call_export(
 }
 
 fn failure(error: Error) -> Failure {
+    let limit = error.limit();
     let failure = Failure {
         code: error.code().to_string(),
         message: error.to_string(),
+        place: error.place().map(str::to_owned),
+        limit: limit.map(|(name, _)| name.to_string()),
+        maximum: limit.map(|(_, maximum)| maximum),
         ..Failure::default()
     };
     match error {
-        Error::InvalidArgument(Problem { place, .. })
-        | Error::InvalidValue(Problem { place, .. })
-        | Error::InvalidQuery(Problem { place, .. })
-        | Error::UnknownIndex(Problem { place, .. })
-        | Error::UnknownFunction(Problem { place, .. })
-        | Error::AlreadyExists(Problem { place, .. })
-        | Error::Unstorable(Problem { place, .. })
-        | Error::UnsupportedFormat(Problem { place, .. })
-        | Error::Corrupt(Problem { place, .. }) => Failure {
-            place: Some(place),
-            ..failure
-        },
         Error::UnknownTable(table) => Failure {
             table: Some(table),
-            ..failure
-        },
-        Error::LimitExceeded(Excess {
-            limit,
-            maximum,
-            place,
-            ..
-        }) => Failure {
-            place: Some(place),
-            limit: Some(limit_name(limit).to_string()),
-            maximum: Some(maximum),
             ..failure
         },
         Error::Syntax(script) | Error::Script(script) => Failure {
@@ -239,24 +220,5 @@ fn failure(error: Error) -> Failure {
             ..failure
         },
         _ => failure,
-    }
-}
-
-/// The limit's name in the contract.
-fn limit_name(limit: Limit) -> &'static str {
-    match limit {
-        Limit::NameSize => "name-size",
-        Limit::KeySize => "key-size",
-        Limit::ValueSize => "value-size",
-        Limit::ValueDepth => "value-depth",
-        Limit::BatchSize => "batch-size",
-        Limit::SourceSize => "source-size",
-        Limit::Instructions => "instructions",
-        Limit::Memory => "memory",
-        Limit::CallDepth => "call-depth",
-        Limit::ResultSize => "result-size",
-        Limit::OutputSize => "output-size",
-        Limit::TransactionSize => "transaction-size",
-        Limit::WallClock => "wall-clock",
     }
 }
