@@ -14,7 +14,7 @@ use crate::value::{
 };
 
 /// The number of the store's format; `docs/format.md` describes it.
-pub const FORMAT: i64 = 1;
+pub const FORMAT: i64 = 2;
 
 /// A B-tree index.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::key::{Key, PREFIX_SIZE, document_key, prefix, space, successor};
 use crate::name::{HOME, check_table};
 use crate::store::{Cursor, Direction, Store, Transaction};
-use crate::value::{Item, as_function, write_array_head, write_function, write_int, write_text};
+use crate::value::{Item, has_objects, write_array_head, write_int, write_text};
 
 /// What an engine keeps of the catalog between two calls.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +30,8 @@ pub struct Database {
     transaction: Transaction,
     catalog: Rc<Catalog>,
     has_format: bool,
+    /// Objects that may be referred to no more.
+    doubts: Vec<u32>,
 }
 
 impl Database {
@@ -47,6 +49,7 @@ impl Database {
                 transaction,
                 catalog: cache.catalog.clone(),
                 has_format,
+                doubts: Vec::new(),
             });
         }
         let has_format = check_format(&transaction)?;
@@ -55,6 +58,7 @@ impl Database {
             transaction,
             catalog,
             has_format,
+            doubts: Vec::new(),
         })
     }
 
@@ -74,6 +78,7 @@ impl Database {
     /// As the store fails; then nothing was written.
     #[inline(never)]
     pub fn commit(mut self) -> Result<CatalogCache> {
+        crate::function::collect(&mut self)?;
         if !self.has_format && !self.transaction.is_clean() {
             let mut record = Vec::new();
             write_array_head(&mut record, 2);
@@ -105,7 +110,24 @@ impl Database {
         &self.catalog
     }
 
-    /// A number that no table, index or function has.
+    /// Takes an object for one that may be referred to no more, until [`crate::function::collect`] has looked.
+    pub(crate) fn doubt(&mut self, id: u32) {
+        if self.doubts.last() != Some(&id) {
+            self.doubts.push(id);
+        }
+    }
+
+    pub(crate) fn take_doubts(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.doubts)
+    }
+
+    /// Bytes of a persisted function's bytecode, at the most.
+    #[must_use]
+    pub fn function_size(&self) -> u64 {
+        crate::function::DEFAULT_FUNCTION_SIZE
+    }
+
+    /// A number that no table, index or object has.
     ///
     /// # Errors
     /// As the store fails; so do all that follow.
@@ -209,16 +231,18 @@ impl Database {
 
     fn clear(&mut self, table: &Table) -> Result<()> {
         if table.has_functions {
-            let mut functions = Vec::new();
+            let mut gone = Vec::new();
             let mut cursor = self
                 .transaction
                 .prefix(&prefix(space::DOCUMENT, table.id))
                 .eager();
             while let Some((_, document)) = cursor.next(&self.transaction)? {
-                functions.extend(as_function(document));
+                if has_objects(document) {
+                    gone.push(document.to_vec());
+                }
             }
-            for id in functions {
-                crate::function::free(self, id)?;
+            for document in gone {
+                crate::function::release(self, &document)?;
             }
         }
         self.transaction
@@ -279,13 +303,13 @@ impl Database {
         Ok(())
     }
 
-    /// Stores the reference to a persisted function as a document.
+    /// Stores a document that may have functions in it.
     ///
     /// # Errors
     /// As [`Database::put`].
-    pub fn put_function(&mut self, table_name: &str, key: &Key, id: u32) -> Result<()> {
+    pub fn put_value(&mut self, table_name: &str, key: &Key, document: &[u8]) -> Result<()> {
         let mut table = self.ensure_table(table_name)?;
-        if !table.has_functions {
+        if !table.has_functions && has_objects(document) {
             table = self.set_table(
                 table_name,
                 Table {
@@ -294,9 +318,7 @@ impl Database {
                 },
             )?;
         }
-        let mut document = Vec::new();
-        write_function(&mut document, u64::from(id));
-        self.replace(&table, key, Some(&document)).map(|_| ())
+        self.replace(&table, key, Some(document)).map(|_| ())
     }
 
     /// Puts a document, or nothing, in the place of what is there, and brings the indexes along. Whether
@@ -320,8 +342,10 @@ impl Database {
             .map(|index| crate::index::change(index, key, old.as_deref(), new))
             .collect::<Result<Vec<_>>>()
             .map_err(|error| error.under("value"))?;
-        if let Some(id) = old.as_deref().and_then(as_function) {
-            crate::function::free(self, id)?;
+        if table.has_functions {
+            // The new references count first: what is in both documents stays.
+            crate::function::retain(self, new.unwrap_or_default())?;
+            crate::function::release(self, old.as_deref().unwrap_or_default())?;
         }
         for change in changes {
             change.write(&mut self.transaction)?;
@@ -399,8 +423,13 @@ fn check_format(transaction: &Transaction) -> Result<bool> {
             let mut parts = crate::value::elements(&record).map(Item::of);
             match (parts.next(), parts.next()) {
                 (Some(Item::Text("cu")), Some(Item::Int(FORMAT))) => Ok(true),
-                (Some(Item::Text("cu")), Some(Item::Int(newer))) => unsupported(format!(
-                    "the store has format {newer}, this version of Cu reads format {FORMAT}; use a newer Cu"
+                (Some(Item::Text("cu")), Some(Item::Int(other))) => unsupported(format!(
+                    "the store has format {other}, this version of Cu reads format {FORMAT}; use {} Cu",
+                    if other > FORMAT {
+                        "a newer"
+                    } else {
+                        "the older"
+                    }
                 )),
                 _ => unsupported(foreign.to_string()),
             }

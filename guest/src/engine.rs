@@ -11,14 +11,14 @@ use crate::error::{Error, Limit, Result};
 use crate::function::{self, FunctionInfo};
 use crate::index::{self, Definition};
 use crate::key::{Key, PREFIX_SIZE, document_key, prefix, space, successor, write_encoded_key};
-use crate::lua::{CallOptions, Console, Machine};
+use crate::lua::{CallOptions, Console, HostFunctions, Machine};
 use crate::name::HOME;
 use crate::pack::{write_bytes, write_optional};
 use crate::query;
 use crate::store::{Cursor, Direction, Store};
 use crate::value::{
-    Item, accept, accept_argument, elements, write_array_head, write_int, write_map_head,
-    write_null, write_text,
+    Item, accept, accept_argument, elements, without_metatables, write_array_head, write_int,
+    write_map_head, write_null, write_text,
 };
 
 /// Bytes of a page of a scan, about.
@@ -72,6 +72,7 @@ pub struct ScanPage {
 pub struct Engine {
     store: Box<dyn Store>,
     console: Rc<dyn Console>,
+    functions: Option<Rc<dyn HostFunctions>>,
     cache: CatalogCache,
     machine: Option<Machine>,
 }
@@ -88,8 +89,18 @@ impl Engine {
         Engine {
             store,
             console,
+            functions: None,
             cache: CatalogCache::default(),
             machine: None,
+        }
+    }
+
+    /// The same engine, with functions of the host that scripts may call.
+    #[must_use]
+    pub fn with_functions(self, functions: Rc<dyn HostFunctions>) -> Self {
+        Engine {
+            functions: Some(functions),
+            ..self
         }
     }
 
@@ -114,9 +125,10 @@ impl Engine {
     fn write<T>(&mut self, work: impl FnOnce(&mut Database) -> Result<T>) -> Result<T> {
         let mut db = self.begin()?;
         let result = work(&mut db)?;
+        function::collect(&mut db)?;
         let functions = db
             .transaction()
-            .has_written(&[space::FUNCTION], &[space::CELL + 1]);
+            .has_written(&[space::OBJECT], &[space::COUNT + 1]);
         self.cache = db.commit()?;
         if let Some(machine) = self.machine.as_mut().filter(|_| functions) {
             machine.forget();
@@ -132,12 +144,18 @@ impl Engine {
         let db = self.begin()?;
         let machine = match &mut self.machine {
             Some(machine) => machine,
-            none => none.insert(Machine::new(self.console.clone())?),
+            none => none.insert(Machine::new(self.console.clone(), self.functions.clone())?),
         };
-        let (db, result) = work(machine, db);
-        let done = result.and_then(|result| Ok((db.commit()?, result)));
+        let (mut db, result) = work(machine, db);
+        let done = result.and_then(|result| {
+            let freed = function::collect(&mut db)?;
+            Ok((db.commit()?, freed, result))
+        });
         match done {
-            Ok((cache, result)) => {
+            Ok((cache, freed, result)) => {
+                if !freed.is_empty() {
+                    machine.forget_freed(&freed);
+                }
                 self.cache = cache;
                 Ok(result)
             }
@@ -158,7 +176,10 @@ impl Engine {
 
     pub fn documents_get(&mut self, table: &str, key: &Key) -> Result<Option<Vec<u8>>> {
         let key = check_key(key, "key")?;
-        self.read(|db| Ok(db.get(table, &key)?.map(|document| document.to_vec())))
+        self.read(|db| {
+            let document = db.get(table, &key)?;
+            Ok(document.map(|document| outward(db, table, document.to_vec())))
+        })
     }
 
     pub fn documents_put(&mut self, table: &str, key: &Key, value: &[u8]) -> Result<()> {
@@ -185,6 +206,7 @@ impl Engine {
         self.read(|db| {
             let mut out = Vec::new();
             write_array_head(&mut out, count);
+            let name = table;
             let Some(table) = db.table(table)? else {
                 out.resize(out.len() + count, crate::value::NULL);
                 return Ok(out);
@@ -196,7 +218,7 @@ impl Engine {
                     None => write_null(&mut out),
                 }
             }
-            Ok(out)
+            Ok(outward(db, name, out))
         })
     }
 
@@ -212,6 +234,7 @@ impl Engine {
         let start = bound(&range.start, "range.start")?;
         let end = bound(&range.end, "range.end")?;
         self.read(|db| {
+            let name = table;
             let table = db.known_table(table)?;
             let all = prefix(space::DOCUMENT, table.id);
             let end = match &end {
@@ -222,14 +245,23 @@ impl Engine {
                 Some(key) => document_key(table.id, key),
                 None => all,
             };
-            scan_page(db, start, end, range)
+            let mut page = scan_page(db, start, end, range)?;
+            page.rows = outward(db, name, page.rows);
+            Ok(page)
         })
     }
 
     pub fn documents_apply(&mut self, operations: &[u8]) -> Result<Vec<u8>> {
         let operations =
             accept_argument(operations, "").map_err(|error| error.at_least_in("operations"))?;
-        self.write(|db| batch::apply(db, &operations))
+        self.write(|db| {
+            let results = batch::apply(db, &operations)?;
+            let mut tables = db.catalog().tables();
+            if tables.any(|(_, table)| table.has_functions) || has_functions(db, HOME) {
+                return Ok(stripped(&results));
+            }
+            Ok(results)
+        })
     }
 
     pub fn indexes_create(&mut self, table: &str, definition: &[u8]) -> Result<IndexInfo> {
@@ -257,7 +289,10 @@ impl Engine {
 
     pub fn queries_run(&mut self, query: &[u8]) -> Result<Vec<u8>> {
         let query = parse_query(query)?;
-        self.read(|db| query::run(db, &query))
+        self.read(|db| {
+            let rows = query::run(db, &query)?;
+            Ok(outward(db, &query.table, rows))
+        })
     }
 
     pub fn queries_count(&mut self, query: &[u8]) -> Result<u64> {
@@ -280,9 +315,29 @@ impl Engine {
         self.script(|machine, db| machine.eval(db, source, &arguments, options))
     }
 
-    pub fn functions_persist(&mut self, table: &str, name: &str, source: &str) -> Result<()> {
+    pub fn functions_persist(
+        &mut self,
+        table: &str,
+        name: &str,
+        source: &str,
+        options: &CallOptions,
+    ) -> Result<()> {
         self.script(|machine, db| {
-            let (db, result) = machine.persist(db, table, name, source);
+            let (db, result) = machine.persist(db, table, name, source, options);
+            (db, result.map(|()| Vec::new()))
+        })
+        .map(|_| ())
+    }
+
+    pub fn functions_persist_bytecode(
+        &mut self,
+        table: &str,
+        name: &str,
+        bytecode: &[u8],
+        options: &CallOptions,
+    ) -> Result<()> {
+        self.script(|machine, db| {
+            let (db, result) = machine.persist_bytecode(db, table, name, bytecode, options);
             (db, result.map(|()| Vec::new()))
         })
         .map(|_| ())
@@ -311,11 +366,19 @@ impl Engine {
         self.write(|db| function::delete(db, table, name))
     }
 
+    pub fn functions_rename(
+        &mut self,
+        table: &str,
+        name: &str,
+        new_table: &str,
+        new_name: &str,
+    ) -> Result<bool> {
+        self.write(|db| function::rename(db, table, name, new_table, new_name))
+    }
+
     pub fn admin_stats(&mut self) -> Result<Vec<u8>> {
         self.read(|db| {
-            let functions = db
-                .transaction()
-                .count(&[space::FUNCTION], &[space::FUNCTION + 1])?;
+            let functions = function::list(db, None)?.len() as u64;
             let tables = table_infos(db)?;
             let indexes = tables.iter().map(|table| u64::from(table.indexes)).sum();
             let documents = tables.iter().map(|table| table.documents).sum();
@@ -356,6 +419,25 @@ impl Engine {
             Ok(hash.finalize().to_vec())
         })
     }
+}
+
+fn has_functions(db: &Database, table: &str) -> bool {
+    let table = db.catalog().table(table);
+    table.is_some_and(|table| table.has_functions)
+}
+
+fn stripped(value: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(value.len());
+    without_metatables(value, &mut out);
+    out
+}
+
+/// Documents of a table, or a list of them, as callers get them: metatables stay inside.
+fn outward(db: &Database, table: &str, documents: Vec<u8>) -> Vec<u8> {
+    if has_functions(db, table) {
+        return stripped(&documents);
+    }
+    documents
 }
 
 /// A key from outside, checked, and a text where the bytes are one.

@@ -18,4 +18,4 @@ pub use engine::{Engine, IndexInfo, ScanPage, ScanRange, TableInfo};
 pub use error::{Error, Result};
 pub use function::FunctionInfo;
 pub use key::Key;
-pub use lua::{CallOptions, Console};
+pub use lua::{CallOptions, Console, HostFunctions};

@@ -151,7 +151,7 @@ fn take(engine: &mut Engine, step: &Step) -> bool {
         Step::Persist(table, key) => {
             let source = "local n, last = 0 return function() n = n + 1 last = {n} return n end";
             engine
-                .functions_persist(TABLES[*table], &name(key), source)
+                .functions_persist(TABLES[*table], &name(key), source, &CallOptions::default())
                 .is_ok()
         }
         Step::DeleteFunction(table, key) => {

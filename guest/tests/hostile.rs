@@ -142,7 +142,9 @@ fn fill(engine: &mut Engine) {
     engine
         .indexes_create("t", &index(&["a.b", "list"]))
         .unwrap();
-    engine.functions_persist("t", "count", COUNTER).unwrap();
+    engine
+        .functions_persist("t", "count", COUNTER, &CallOptions::default())
+        .unwrap();
     let call = engine.functions_call("t", "count", &[0x80], &options);
     assert_eq!(call.unwrap()[..2], [0x82, 0x01]);
 }
@@ -200,8 +202,8 @@ fn call_everything(engine: &mut Engine, bytes: &[u8], expects: fn(&Error) -> boo
         }),
         Box::new(|e| e.functions_call("t", "count", bytes, &options).map(drop)),
         Box::new(|e| e.functions_call(&name, &name, bytes, &options).map(drop)),
-        Box::new(|e| e.functions_persist("t", &name, &name)),
-        Box::new(|e| e.functions_persist(&name, "f", COUNTER)),
+        Box::new(|e| e.functions_persist("t", &name, &name, &CallOptions::default())),
+        Box::new(|e| e.functions_persist(&name, "f", COUNTER, &CallOptions::default())),
         Box::new(|e| e.functions_source(&name, &name).map(drop)),
         Box::new(|e| e.functions_list(Some(&name)).map(drop)),
         Box::new(|e| e.functions_delete("t", &name).map(drop)),

@@ -226,7 +226,9 @@ fn a_full_disk_loses_nothing_and_the_engine_goes_on() {
     let mut engine = Engine::new(Box::new(store), Rc::new(Silent));
     let options = CallOptions::default();
     let counter = "local n = 0 return function() n = n + 1 return n end";
-    engine.functions_persist("f", "count", counter).unwrap();
+    engine
+        .functions_persist("f", "count", counter, &CallOptions::default())
+        .unwrap();
     let call = |engine: &mut Engine| engine.functions_call("f", "count", &[0x80], &options);
     assert_eq!(call(&mut engine).unwrap(), [0x81, 0x01]);
     let before = engine.admin_digest().unwrap();

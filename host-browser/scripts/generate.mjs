@@ -18,11 +18,12 @@ const generated = join(root, 'src/generated');
 /** Modules up to this many bytes are put into the script: a request costs more than they do. */
 const INLINE_LIMIT = 8192;
 
-/** What `src/engine/wasi.ts` and `src/store/imports.ts` implement. */
+/** What `src/engine/wasi.ts`, `src/engine/host.ts` and `src/store/imports.ts` implement. */
 const PROVIDED = [
   'cu:db/types',
   'cu:db/store',
   'cu:db/console',
+  'cu:db/host',
   'wasi:clocks/wall-clock',
   'wasi:random/random',
   'wasi:random/insecure-seed',

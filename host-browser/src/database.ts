@@ -95,10 +95,10 @@ export class Database {
     this.#transactor = new Transactor(
       journal,
       state,
-      (session) => makeEngine(code, session),
+      (session) => makeEngine(code, session, options.functions ?? {}),
       printer(options.onPrint),
     );
-    this.raw = rawExports(this.#transactor);
+    this.raw = rawExports(this.#transactor, undefined, options.functions !== undefined);
     this.#reading = rawExports(this.#transactor, 'read');
   }
 
@@ -240,6 +240,27 @@ export class Database {
       checkText(table, 'table'),
       checkText(name, 'name'),
       checkText(source, 'source'),
+      componentOptions({}),
+    );
+  }
+
+  /** Keeps the function of a binary chunk of Lua 5.4, as `string.dump` makes it, with nil in its variables. */
+  async persistBytecode(table: string, name: string, bytecode: Uint8Array): Promise<void> {
+    await this.raw.functions.persistBytecode(
+      checkText(table, 'table'),
+      checkText(name, 'name'),
+      bytecode,
+      componentOptions({}),
+    );
+  }
+
+  /** Gives a function another name, also in another table; false if there was none. */
+  async renameFunction(table: string, name: string, newTable: string, newName: string): Promise<boolean> {
+    return this.raw.functions.rename(
+      checkText(table, 'table'),
+      checkText(name, 'name'),
+      checkText(newTable, 'newTable'),
+      checkText(newName, 'newName'),
     );
   }
 
@@ -266,7 +287,7 @@ export class Database {
     const functions = await this.raw.functions.list(
       table === undefined ? undefined : checkText(table, 'table'),
     );
-    return functions.map((info) => ({ ...info, size: Number(info.size) }));
+    return functions.map((info) => ({ ...info, size: Number(info.size), stored: Number(info.stored) }));
   }
 
   /** The source text of a persisted function; undefined if there is none. */

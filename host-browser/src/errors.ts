@@ -7,7 +7,7 @@ export type LimitName =
   | 'value-size'
   | 'value-depth'
   | 'batch-size'
-  | 'source-size'
+  | 'function-size'
   | 'instructions'
   | 'memory'
   | 'call-depth'

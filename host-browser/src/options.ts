@@ -1,4 +1,5 @@
 /** What can be said when a database is opened or a call is made. */
+import type { HostFunctions } from './engine/host.ts';
 import { CuError } from './errors.ts';
 import type { Durability } from './store/journal.ts';
 
@@ -12,6 +13,8 @@ export interface OpenOptions {
   readonly durability?: Durability;
   /** Takes what Lua's `print` writes, before the call's promise settles. By default the console does. */
   readonly onPrint?: (text: string) => void;
+  /** Functions of the page that Lua may call as `host.name(…)`; see `HostFunctions`. */
+  readonly functions?: HostFunctions;
   /** The compiled `cu.core.wasm`, for bundlers that can't find the file that comes with the package. */
   readonly module?: WebAssembly.Module;
 }
@@ -90,6 +93,12 @@ export function checkOptions(options: OpenOptions): void {
   oneOf(options.durability, ['relaxed', 'strict'], 'durability');
   if (options.onPrint !== undefined && typeof options.onPrint !== 'function') {
     throw new CuError('invalid-argument', 'onPrint must be a function.', { place: 'onPrint' });
+  }
+  for (const [name, value] of Object.entries(options.functions ?? {})) {
+    if (typeof value !== 'function') {
+      const place = `functions.${name}`;
+      throw new CuError('invalid-argument', `${place} must be a function.`, { place });
+    }
   }
 }
 

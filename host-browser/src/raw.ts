@@ -19,21 +19,32 @@ const MODES: { readonly [Interface in keyof Engine]: { readonly [Name in keyof E
     indexes: { create: 'write', drop: 'write', list: 'read' },
     queries: { run: 'read', count: 'read', explain: 'read' },
     lua: { eval: 'maybe' },
-    functions: { persist: 'write', call: 'maybe', list: 'read', source: 'read', delete: 'write' },
+    functions: {
+      persist: 'write',
+      persistBytecode: 'write',
+      call: 'maybe',
+      list: 'read',
+      source: 'read',
+      delete: 'write',
+      rename: 'write',
+    },
     admin: { stats: 'read', digest: 'read' },
   };
 
 type Export = (...args: unknown[]) => unknown;
 
-/** The raw exports over a transactor; with a mode, all of them run in it. */
-export function rawExports(transactor: Transactor<Engine>, mode?: Mode): Raw {
+/**
+ * The raw exports over a transactor; with a mode, all of them run in it. Lua code that calls functions of
+ * the page must not run twice either.
+ */
+export function rawExports(transactor: Transactor<Engine>, mode?: Mode, once = false): Raw {
   const raw: Record<string, Record<string, Export>> = {};
   for (const [face, modes] of Object.entries(MODES)) {
     raw[face] = Object.fromEntries(
       Object.entries(modes).map(([name, own]) => [
         name,
         (...args) =>
-          transactor.submit(mode ?? (own === 'maybe' && keepsGlobals(args) ? 'write' : own), (engine) =>
+          transactor.submit(mode ?? (own === 'maybe' && (once || keepsGlobals(args)) ? 'write' : own), (engine) =>
             (engine as unknown as Record<string, Record<string, Export>>)[face]![name]!(...args),
           ),
       ]),

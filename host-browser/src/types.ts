@@ -73,9 +73,15 @@ export interface TableInfo {
 export interface FunctionInfo {
   readonly table: string;
   readonly name: string;
-  /** Bytes of source text. */
+  /** Bytes of source text, or of bytecode where there is no text. */
   readonly size: number;
+  readonly bytecode: boolean;
+  /** The names of the local variables around it that are kept. */
   readonly upvalues: readonly string[];
+  /** The global names that it refers to, and paths from them. */
+  readonly names: readonly string[];
+  /** When it was persisted, in seconds since 1970. */
+  readonly stored: number;
 }
 
 /** How `query` would find its documents. */

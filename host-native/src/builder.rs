@@ -1,12 +1,15 @@
 //! How a database is opened.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
+
 use crate::host::{Host, Program, Settings};
 use crate::store::{DiskOptions, DiskStore, Durability, MemoryStore, Store};
-use crate::{Database, Error};
+use crate::{Database, Error, Value, cbor};
 
 /// Ten years: longer limits mean none, and would not fit the clocks.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
@@ -33,6 +36,7 @@ pub struct Builder {
     time_limit: Duration,
     memory_limit: usize,
     print: Option<crate::host::Print>,
+    functions: BTreeMap<String, crate::host::HostFunction>,
 }
 
 impl Default for Builder {
@@ -43,6 +47,7 @@ impl Default for Builder {
             time_limit: Duration::from_secs(30),
             memory_limit: 1 << 30,
             print: None,
+            functions: BTreeMap::new(),
         }
     }
 }
@@ -95,6 +100,38 @@ impl Builder {
         self
     }
 
+    /// Lets Lua call a function of yours as `host.name(…)`, with any number of arguments, for one value. An error is
+    /// a Lua error with that text. What the function does is not undone when the call fails.
+    ///
+    /// Functions that persist under a variable which holds it are kept with its name; a database that is opened without it says
+    /// so when they are loaded. The function must not call the database: the call would wait for itself.
+    ///
+    /// ```
+    /// use cu_db::{Database, Value};
+    ///
+    /// let database = Database::builder()
+    ///     .function("double", |arguments: Vec<i64>| match arguments[..] {
+    ///         [number] => Ok(Value::from(2 * number)),
+    ///         _ => Err("a number was expected".to_owned()),
+    ///     })
+    ///     .in_memory()?;
+    /// let doubled: i64 = database.eval("return host.double(21)", ())?;
+    /// assert_eq!(doubled, 42);
+    /// # Ok::<(), cu_db::Error>(())
+    /// ```
+    pub fn function<A: DeserializeOwned>(
+        mut self,
+        name: impl Into<String>,
+        function: impl Fn(A) -> Result<Value, String> + Send + Sync + 'static,
+    ) -> Self {
+        let called = move |arguments: &[u8]| {
+            let arguments = cbor::decode(arguments).map_err(|error| error.to_string())?;
+            cbor::encode(&function(arguments)?).map_err(|error| error.to_string())
+        };
+        self.functions.insert(name.into(), Arc::new(called));
+        self
+    }
+
     /// Another component than the one that is part of this crate.
     pub fn component(mut self, path: impl Into<PathBuf>) -> Self {
         self.component = Some(path.into());
@@ -142,6 +179,7 @@ impl Builder {
             Settings {
                 store,
                 print: self.print,
+                functions: Arc::new(self.functions),
                 wall_clock: self.time_limit,
                 memory: self.memory_limit,
             },

@@ -295,7 +295,33 @@ impl Database {
     /// # Errors
     /// [`Error::Syntax`], [`Error::Script`] from running the chunk, [`Error::Unstorable`] for an upvalue.
     pub fn persist_function(&self, table: &str, name: &str, source: &str) -> Result<(), Error> {
-        self.raw().functions_persist(table, name, source)
+        self.raw()
+            .functions_persist(table, name, source, &CallOptions::default().to_wit())
+    }
+
+    /// Keeps the function of a binary chunk of Lua 5.4, with nil in its variables.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for anything but what `string.dump` makes, with what is wrong and where.
+    pub fn persist_bytecode(&self, table: &str, name: &str, bytecode: &[u8]) -> Result<(), Error> {
+        let options = CallOptions::default().to_wit();
+        self.raw()
+            .functions_persist_bytecode(table, name, bytecode, &options)
+    }
+
+    /// Gives a function another name, also in another table. False if there was none.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyExists`] if something has the new name.
+    pub fn rename_function(
+        &self,
+        table: &str,
+        name: &str,
+        new_table: &str,
+        new_name: &str,
+    ) -> Result<bool, Error> {
+        self.raw()
+            .functions_rename(table, name, new_table, new_name)
     }
 
     /// Calls a kept function and returns the first value that it returns, as [`eval`](Database::eval) does.

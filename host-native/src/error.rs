@@ -221,7 +221,7 @@ fn limit_name(limit: Limit) -> &'static str {
         Limit::ValueSize => "value-size",
         Limit::ValueDepth => "value-depth",
         Limit::BatchSize => "batch-size",
-        Limit::SourceSize => "source-size",
+        Limit::FunctionSize => "function-size",
         Limit::Instructions => "instructions",
         Limit::Memory => "memory",
         Limit::CallDepth => "call-depth",

@@ -58,13 +58,21 @@ exports! {
     cu_db_queries.call_count: queries_count(query: &Cbor) -> u64;
     cu_db_queries.call_explain: queries_explain(query: &Cbor) -> Cbor;
     cu_db_lua.call_eval: lua_eval(source: &str, arguments: &Cbor, options: &CallOptions) -> Cbor;
-    cu_db_functions.call_persist: functions_persist(table: &str, name: &str, source: &str) -> ();
+    cu_db_functions.call_persist: functions_persist(
+        table: &str, name: &str, source: &str, options: &CallOptions
+    ) -> ();
+    cu_db_functions.call_persist_bytecode: functions_persist_bytecode(
+        table: &str, name: &str, bytecode: &[u8], options: &CallOptions
+    ) -> ();
     cu_db_functions.call_call: functions_call(
         table: &str, name: &str, arguments: &Cbor, options: &CallOptions
     ) -> Cbor;
     cu_db_functions.call_list: functions_list(table: Option<&str>) -> Vec<FunctionInfo>;
     cu_db_functions.call_source: functions_source(table: &str, name: &str) -> Option<String>;
     cu_db_functions.call_delete: functions_delete(table: &str, name: &str) -> bool;
+    cu_db_functions.call_rename: functions_rename(
+        table: &str, name: &str, new_table: &str, new_name: &str
+    ) -> bool;
     cu_db_admin.call_stats: admin_stats() -> Cbor;
     cu_db_admin.call_digest: admin_digest() -> Vec<u8>;
 }

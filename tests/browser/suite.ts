@@ -24,6 +24,12 @@ export async function suite(script: Script, runtimeName: string, topics: readonl
     const openIt = () =>
       open(name, {
         storage,
+        functions: {
+          echo: (value) => value as Package.Value | undefined,
+          fail: () => {
+            throw new Error('the host says no');
+          },
+        },
         onPrint: (text) => {
           words += text;
         },

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use cu_guest::error::{self, StoreFailure};
 use cu_guest::store::{Direction, Snapshot, Store};
-use cu_guest::{Console, Engine, Key, ScanRange};
+use cu_guest::{Console, Engine, HostFunctions, Key, ScanRange};
 
 mod link;
 
@@ -18,7 +18,7 @@ mod generated {
     wit_bindgen::generate!({ path: "../../wit", world: "database", generate_all });
 }
 
-use generated::cu::db::{console, store, types};
+use generated::cu::db::{console, host, store, types};
 use generated::exports::cu::db::{admin, documents, functions, indexes, lua, queries, tables};
 
 struct Component;
@@ -27,8 +27,9 @@ generated::export!(Component with_types_in generated);
 
 thread_local! {
     /// The one engine of this instance. Calls do not overlap, so it is never borrowed twice.
-    static ENGINE: RefCell<Engine> =
-        RefCell::new(Engine::new(Box::new(HostStore), Rc::new(HostConsole)));
+    static ENGINE: RefCell<Engine> = RefCell::new(
+        Engine::new(Box::new(HostStore), Rc::new(HostConsole)).with_functions(Rc::new(Registered)),
+    );
 }
 
 fn engine<T>(work: impl FnOnce(&mut Engine) -> error::Result<T>) -> Result<T, types::Error> {
@@ -40,6 +41,18 @@ struct HostConsole;
 impl Console for HostConsole {
     fn print(&self, text: &[u8]) {
         console::print(text);
+    }
+}
+
+struct Registered;
+
+impl HostFunctions for Registered {
+    fn names(&self) -> Vec<String> {
+        host::names()
+    }
+
+    fn call(&self, name: &str, arguments: &[u8]) -> Result<Vec<u8>, String> {
+        host::call(name, arguments)
     }
 }
 
@@ -154,7 +167,7 @@ impl From<error::Limit> for types::Limit {
             L::ValueSize => types::Limit::ValueSize,
             L::ValueDepth => types::Limit::ValueDepth,
             L::BatchSize => types::Limit::BatchSize,
-            L::SourceSize => types::Limit::SourceSize,
+            L::FunctionSize => types::Limit::FunctionSize,
             L::Instructions => types::Limit::Instructions,
             L::Memory => types::Limit::Memory,
             L::CallDepth => types::Limit::CallDepth,
@@ -336,8 +349,24 @@ impl lua::Guest for Component {
 }
 
 impl functions::Guest for Component {
-    fn persist(table: String, name: String, source: String) -> Result<(), types::Error> {
-        engine(|engine| engine.functions_persist(&table, &name, &source))
+    fn persist(
+        table: String,
+        name: String,
+        source: String,
+        options: lua::CallOptions,
+    ) -> Result<(), types::Error> {
+        engine(|engine| engine.functions_persist(&table, &name, &source, &options.into()))
+    }
+
+    fn persist_bytecode(
+        table: String,
+        name: String,
+        bytecode: Vec<u8>,
+        options: lua::CallOptions,
+    ) -> Result<(), types::Error> {
+        engine(|engine| {
+            engine.functions_persist_bytecode(&table, &name, &bytecode, &options.into())
+        })
     }
 
     fn call(
@@ -357,7 +386,10 @@ impl functions::Guest for Component {
                 table: info.table,
                 name: info.name,
                 size: info.size,
+                bytecode: info.bytecode,
                 upvalues: info.upvalues,
+                names: info.names,
+                stored: info.stored,
             })
             .collect())
     }
@@ -368,6 +400,15 @@ impl functions::Guest for Component {
 
     fn delete(table: String, name: String) -> Result<bool, types::Error> {
         engine(|engine| engine.functions_delete(&table, &name))
+    }
+
+    fn rename(
+        table: String,
+        name: String,
+        new_table: String,
+        new_name: String,
+    ) -> Result<bool, types::Error> {
+        engine(|engine| engine.functions_rename(&table, &name, &new_table, &new_name))
     }
 }
 

@@ -20,7 +20,7 @@ pub enum Limit {
     ValueSize,
     ValueDepth,
     BatchSize,
-    SourceSize,
+    FunctionSize,
     Instructions,
     Memory,
     CallDepth,
@@ -251,6 +251,9 @@ impl fmt::Display for Error {
         };
         if place.is_empty() {
             f.write_str(message)
+        } else if message.starts_with("is ") || message.starts_with("has ") {
+            // The place is what the sentence is about.
+            write!(f, "{place} {message}")
         } else {
             write!(f, "{place}: {message}")
         }

@@ -154,7 +154,7 @@ impl fmt::Display for Key {
 pub mod space {
     /// The format record, the only key of its part.
     pub const FORMAT: &[u8] = &[0x00];
-    /// The next free number for tables, indexes and functions.
+    /// The next free number for tables, indexes and objects.
     pub const NEXT_ID: &[u8] = &[0x01, 0x00];
     /// Tables, by name.
     pub const TABLE: &[u8] = &[0x01, 0x01];
@@ -162,13 +162,13 @@ pub mod space {
     pub const DOCUMENT: u8 = 0x02;
     /// Index entries, by index, components and document key.
     pub const INDEX: u8 = 0x03;
-    /// Persisted functions, by number.
-    pub const FUNCTION: u8 = 0x04;
-    /// Upvalue cells, by function and number.
-    pub const CELL: u8 = 0x05;
+    /// Objects: persisted functions and what belongs to them, by number.
+    pub const OBJECT: u8 = 0x04;
+    /// How often an object is referred to, where that is not once.
+    pub const COUNT: u8 = 0x05;
 }
 
-/// The beginning of all keys of one table, index or function.
+/// The beginning of all keys of one table or index, or the key of one object.
 #[must_use]
 pub fn prefix(space: u8, id: u32) -> Vec<u8> {
     let mut key = Vec::with_capacity(32);

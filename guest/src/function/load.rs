@@ -1,281 +1,372 @@
-//! From records to closures, and back to the store what calls have left in their variables.
+//! From the store to Lua: closures and tables, joined by the cells that they share.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::c_int;
 
-use super::capture::{capture, compile, content};
-use super::record::{self, Cell, Record, cell_key};
-use crate::error::{Error, Result};
-use crate::key::{prefix, space};
+use super::count;
+use super::heap::{self, Kind, push_value, slot_of_id, touch};
+use super::object::{Function, Object, reference};
+use super::source::Source;
+use crate::error::{Error, Problem, Result};
+use crate::lua::base::set_plain_metatable;
 use crate::lua::context::{Context, slot};
-use crate::lua::decode::push_value;
+use crate::lua::decode::{mark, push_scalar};
 use crate::lua::external::{is_readable, push_view};
 use crate::lua::stack::{REGISTRY, Stack};
+use crate::value::{Item, entries};
 
-/// The functions that a machine has loaded, in the order of their numbers.
-pub(crate) type Loaded = Vec<Function>;
+/// Objects made by functions that need objects made by functions, at the most.
+const MAX_DEPTH: usize = 16;
 
-/// A loaded function. Its closures, and those of the functions in its variables, are in Lua's registry.
-pub(crate) struct Function {
-    id: u32,
-    record: Record,
-    /// What the store holds of each cell.
-    cells: Vec<Vec<u8>>,
-    /// Where each cell can be reached: which function of the record, which upvalue of it.
-    owners: Vec<(usize, c_int)>,
-    /// The identities of the record's functions.
-    identities: Vec<*const c_void>,
-    /// Whether this call may have changed it.
-    touched: bool,
-}
-
-/// Pushes a function, loaded if it is not yet.
+/// Pushes an object, loaded if it is not yet.
 ///
 /// # Errors
-/// `Corrupt` if its record can't be read or compiled.
+/// `Corrupt` if it can't be read, `UnknownFunction` for what the standard library does not have any more, and
+/// what a function of `__persist` raises.
 pub(crate) fn push(stack: Stack, context: &Context, id: u64) -> Result<()> {
     let id = super::number(id)?;
-    let known = {
-        let functions = &mut *context.functions.borrow_mut();
-        let place = functions.binary_search_by_key(&id, |function| function.id);
-        place.map(|place| functions[place].touched = true)
+    let place = match slot_of_id(stack, id) {
+        Some(place) => place,
+        None => load(stack, context, id)?,
     };
-    if let Err(place) = known {
-        // Loading one function loads no other.
-        let function = load(stack, context, id)?;
-        context.functions.borrow_mut().insert(place, function);
+    touch(context, place);
+    push_value(stack, place);
+    Ok(())
+}
+
+/// Pushes something of the standard library.
+///
+/// # Errors
+/// `UnknownFunction`.
+pub(crate) fn push_library(stack: Stack, name: &str) -> Result<()> {
+    stack.raw_get_integer(REGISTRY, slot::PERMANENTS);
+    stack.raw_get_field(-1, name);
+    stack.remove(-2);
+    if stack.is_nil(-1) {
+        stack.pop(1);
+        return Err(Error::UnknownFunction(Problem {
+            place: name.to_string(),
+            message: "a persisted function needs it, and the standard library does not have it; use the version of Cu that has it, or register it".to_string(),
+        }));
     }
-    stack.raw_get_integer(REGISTRY, slot::FUNCTIONS);
-    stack.raw_get_integer(-1, i64::from(id));
-    stack.raw_get_integer(-1, 1);
-    stack.insert(-3);
-    stack.pop(2);
     Ok(())
 }
 
 fn corrupt() -> Error {
     Error::corrupt(
         "store",
-        "a persisted function does not fit its source; persist it again",
+        "a persisted function does not fit its code; restore it from a backup, or persist it again",
     )
 }
 
-fn load(stack: Stack, context: &Context, id: u32) -> Result<Function> {
-    let (record, cells) = context.with_db(|db| {
-        let record = record::read(db.transaction(), id)?;
-        let cells = record::read_cells(db.transaction(), id, &record)?;
-        Ok((record, cells))
-    })?;
-    if !stack.reserve(16) {
-        return Err(Error::argument("", "Lua's stack is full; call less deeply"));
-    }
+fn load(stack: Stack, context: &Context, id: u32) -> Result<usize> {
+    let first = context.heap.borrow().entries.len();
     let top = stack.top();
-    let chunk = compile(stack, &record)?;
-    stack.create_table(c_int::try_from(record.functions.len()).unwrap_or(0), 0);
-    let list = stack.top();
-    let name = crate::lua::chunk_name(&super::chunk_name(&record.table, &record.name));
-    let mut identities = Vec::with_capacity(record.functions.len());
-    for (function, number) in record.functions.iter().zip(1..) {
-        let binary = chunk.cut(&function.prototype).ok_or_else(corrupt)?;
-        let status = stack.load_binary(&binary, &name);
-        if status != mlua::ffi::LUA_OK {
-            stack.set_top(top);
-            return Err(corrupt());
-        }
-        identities.push(stack.pointer(-1));
-        stack.raw_set_integer(list, number);
-    }
-    let owners = join(stack, context, list, &record, &cells);
-    if owners.is_ok() {
-        stack.raw_get_integer(REGISTRY, slot::FUNCTIONS);
-        stack.copy(list);
-        stack.raw_set_integer(-2, i64::from(id));
-    }
+    let mut loader = Loader {
+        stack,
+        context,
+        waiting: Vec::new(),
+        depth: 0,
+    };
+    let result = loader
+        .object(id)
+        .and_then(|place| loader.fill_all().map(|()| place));
     stack.set_top(top);
-    Ok(Function {
-        id,
-        owners: owners?,
-        record,
-        cells,
-        identities,
-        touched: true,
-    })
+    if result.is_err() {
+        heap::undo(stack, context, first);
+    }
+    result
 }
 
-/// Gives the functions of a list their variables, and tells where each cell can be reached.
-fn join(
+struct Loader<'a> {
     stack: Stack,
-    context: &Context,
-    list: c_int,
-    record: &Record,
-    cells: &[Vec<u8>],
-) -> Result<Vec<(usize, c_int)>> {
-    let mut owners: Vec<Option<(usize, c_int)>> = vec![None; cells.len()];
-    stack.raw_get_integer(REGISTRY, slot::ENVIRONMENT);
-    let environment = stack.top();
-    for (function, place) in record.functions.iter().zip(0usize..) {
-        stack.raw_get_integer(list, place as i64 + 1);
+    context: &'a Context,
+    /// Cells and tables that are there, and empty.
+    waiting: Vec<usize>,
+    depth: usize,
+}
+
+impl Loader<'_> {
+    fn record(&self, id: u32) -> Result<std::rc::Rc<[u8]>> {
+        self.context
+            .with_db(|db| count::read(db, id))?
+            .ok_or_else(corrupt)
+    }
+
+    /// The slot of an object, which may have to be filled yet.
+    fn object(&mut self, id: u32) -> Result<usize> {
+        if let Some(place) = slot_of_id(self.stack, id) {
+            return Ok(place);
+        }
+        self.context.check_memory()?;
+        if !self.stack.reserve(16) {
+            return Err(Error::argument("", "Lua's stack is full; call less deeply"));
+        }
+        let record = self.record(id)?;
+        let place = match Object::parse(&record)? {
+            Object::Function(function) => return self.function(id, &record, &function),
+            Object::Table { .. } => {
+                self.stack.create_table(0, 0);
+                let place = heap::add(self.stack, self.context, id, Kind::Table, &record);
+                self.waiting.push(place);
+                place
+            }
+            Object::Made(function) => self.make(id, &record, function)?,
+            // Documents refer to neither.
+            Object::Code { .. } | Object::Cell(_) => return Err(corrupt()),
+        };
+        self.stack.pop(1);
+        Ok(place)
+    }
+
+    /// The place of code among the sources.
+    fn code(&mut self, id: u32) -> Result<usize> {
+        let known = slot_of_id(self.stack, id);
+        if let Some(place) = known {
+            return match self.context.heap.borrow().entries[place].kind {
+                Kind::Code(source) => Ok(source),
+                _ => Err(corrupt()),
+            };
+        }
+        let record = self.record(id)?;
+        let Object::Code { name, text } = Object::parse(&record)? else {
+            return Err(corrupt());
+        };
+        let name = std::ffi::CString::new(name).map_err(|_| corrupt())?;
+        let source = Source::new(&name, text);
+        let source = self.context.heap.borrow_mut().sources.push(source);
+        heap::add(self.stack, self.context, id, Kind::Code(source), &record);
+        Ok(source)
+    }
+
+    fn function(&mut self, id: u32, record: &[u8], function: &Function<'_>) -> Result<usize> {
+        let (stack, context) = (self.stack, self.context);
+        let source = self.code(function.code)?;
+        let status = {
+            let heap = &mut *context.heap.borrow_mut();
+            let source = heap.sources.code(source);
+            let chunk = source.chunk(stack, context)?;
+            let binary = chunk.cut(&function.prototype).ok_or_else(corrupt)?;
+            stack.load_binary(&binary, &source.name)
+        };
+        if status != mlua::ffi::LUA_OK {
+            stack.pop(1);
+            return Err(corrupt());
+        }
         let closure = stack.top();
-        for (upvalue, number) in function.upvalues.iter().zip(1..) {
-            // A source that compiles to fewer upvalues than the record knows is not its source.
-            if stack.push_upvalue(closure, number).is_none() {
+        for number in 1..=function.upvalues.len() {
+            // A source that compiles to other upvalues than the function has is not its source.
+            if stack.push_upvalue(closure, count_of(number)).is_none() {
                 return Err(corrupt());
             }
             stack.pop(1);
-            let Some(cell) = upvalue.cell else {
-                stack.upvalue_join(closure, number, environment, 1);
-                continue;
-            };
-            match &mut owners[cell as usize] {
-                Some((owner, owner_number)) => {
-                    stack.raw_get_integer(list, *owner as i64 + 1);
-                    stack.upvalue_join(closure, number, stack.top(), *owner_number);
+        }
+        let place = heap::add(
+            stack,
+            context,
+            id,
+            Kind::Function(vec![None; function.upvalues.len()]),
+            record,
+        );
+        for ((_, cell), number) in function.upvalues.iter().zip(1..) {
+            let cell = match cell {
+                Some(cell) => Some(self.join(closure, place, number, *cell)?),
+                None => {
+                    stack.raw_get_integer(REGISTRY, slot::ENVIRONMENT);
+                    stack.upvalue_join(closure, number, stack.top(), 1);
                     stack.pop(1);
+                    None
                 }
-                owner => {
-                    *owner = Some((place, number));
-                    push_cell(stack, context, list, &cells[cell as usize])?;
-                    stack.set_upvalue(closure, number);
-                }
+            };
+            let entry = &mut context.heap.borrow_mut().entries[place];
+            if let Kind::Function(cells) = &mut entry.kind {
+                cells[number as usize - 1] = cell;
             }
         }
         stack.pop(1);
+        Ok(place)
     }
-    stack.pop(1);
-    owners
-        .into_iter()
-        .map(|owner| owner.ok_or_else(corrupt))
-        .collect()
-}
 
-fn push_cell(stack: Stack, context: &Context, list: c_int, cell: &[u8]) -> Result<()> {
-    match Cell::parse(cell)? {
-        Cell::Value(value) => push_value(stack, context, value)?,
-        Cell::Inner(place) => {
-            stack.raw_get_integer(list, place as i64 + 1);
+    /// Gives a closure one of its variables.
+    fn join(&mut self, closure: c_int, place: usize, number: c_int, cell: u32) -> Result<usize> {
+        let (stack, context) = (self.stack, self.context);
+        if let Some(known) = slot_of_id(stack, cell) {
+            let kind = context.heap.borrow().entries[known].kind.clone();
+            let Kind::Cell(owner, owner_number) = kind else {
+                return Err(corrupt());
+            };
+            push_value(stack, owner);
+            stack.upvalue_join(closure, number, stack.top(), owner_number);
+            stack.pop(1);
+            return Ok(known);
+        }
+        let record = self.record(cell)?;
+        if !matches!(Object::parse(&record)?, Object::Cell(_)) {
+            return Err(corrupt());
+        }
+        let known = heap::add(stack, context, cell, Kind::Cell(place, number), &record);
+        self.waiting.push(known);
+        Ok(known)
+    }
+
+    /// Calls the function that makes an object, and pushes what it gives.
+    fn make(&mut self, id: u32, record: &[u8], function: u32) -> Result<usize> {
+        let (stack, context) = (self.stack, self.context);
+        if self.depth >= MAX_DEPTH {
+            return Err(Error::argument(
+                "__persist",
+                "the functions that make objects need each other's objects; let one of them look the other's up when it is used",
+            ));
+        }
+        self.depth += 1;
+        let maker = self.object(function)?;
+        self.fill_all()?;
+        self.depth -= 1;
+        push_value(stack, maker);
+        super::persist::call(stack, context, 0, "the function that __persist returned")?;
+        if stack.is_nil(-1) {
+            return Err(Error::argument(
+                "__persist",
+                "the function that it returned gave nil; let it give the object",
+            ));
+        }
+        Ok(heap::add(stack, context, id, Kind::Made(maker), record))
+    }
+
+    fn fill_all(&mut self) -> Result<()> {
+        while let Some(place) = self.waiting.pop() {
+            self.fill(place)?;
+        }
+        Ok(())
+    }
+
+    /// Puts into a cell or table what it holds.
+    fn fill(&mut self, place: usize) -> Result<()> {
+        let (stack, context) = (self.stack, self.context);
+        let (kind, record) = {
+            let entry = &context.heap.borrow().entries[place];
+            (entry.kind.clone(), entry.stored.clone())
+        };
+        stack.reserve(16);
+        match (kind, Object::parse(&record)?) {
+            (Kind::Cell(owner, number), Object::Cell(value)) => {
+                push_value(stack, owner);
+                self.push(value)?;
+                stack.set_upvalue(-2, number);
+            }
+            (Kind::Table, Object::Table { metatable, entries }) => {
+                push_value(stack, place);
+                self.fill_table(metatable, entries)?;
+            }
+            _ => return Err(corrupt()),
+        }
+        stack.pop(1);
+        context.check_memory()
+    }
+
+    /// Fills the table on the top.
+    fn fill_table(&mut self, metatable: &[u8], content: &[u8]) -> Result<()> {
+        let stack = self.stack;
+        for (key, value) in entries(content) {
+            match Item::of(key) {
+                Item::Float(float) if float.is_nan() => return Err(corrupt()),
+                Item::Null => return Err(corrupt()),
+                key => push_scalar(stack, key),
+            }
             if stack.is_nil(-1) {
                 return Err(corrupt());
             }
+            self.push(value)?;
+            stack.raw_set(-3);
         }
-        Cell::Library(name) => {
-            stack.raw_get_integer(REGISTRY, slot::PERMANENTS);
-            stack.raw_get_field(-1, name);
-            stack.remove(-2);
-            if stack.is_nil(-1) {
-                return Err(corrupt());
+        match Item::of(metatable) {
+            Item::Null => {}
+            Item::Int(0) => mark(stack, slot::LIST),
+            Item::Int(1) => mark(stack, slot::MAP),
+            _ => {
+                let metatable = self.object(reference(metatable)?)?;
+                push_value(stack, metatable);
+                if !stack.is_table(-1) {
+                    return Err(corrupt());
+                }
+                set_plain_metatable(stack);
             }
         }
-        Cell::External(view) if is_readable(view) => push_view(stack, view),
-        Cell::External(_) => return Err(corrupt()),
+        Ok(())
     }
-    Ok(())
+
+    /// Pushes what a variable or a table holds.
+    fn push(&mut self, value: &[u8]) -> Result<()> {
+        match Item::of(value) {
+            Item::Function(id) => {
+                let place = self.object(super::number(id)?)?;
+                push_value(self.stack, place);
+            }
+            Item::Library(name) => push_library(self.stack, name)?,
+            Item::View(view) if is_readable(view) => push_view(self.stack, view),
+            Item::View(_) | Item::List(..) | Item::Map(..) => return Err(corrupt()),
+            scalar => push_scalar(self.stack, scalar),
+        }
+        Ok(())
+    }
 }
 
-/// Writes what the call has left in the variables of functions that it may have called.
-///
-/// # Errors
-/// `Unstorable`, with the variable whose value can't be kept.
-pub(crate) fn save_changed(stack: Stack, context: &Context) -> Result<()> {
-    let functions = &mut *context.functions.borrow_mut();
-    let mut place = 0;
-    while let Some(function) = functions.get_mut(place) {
-        if function.touched && save(stack, context, function)? {
-            drop_closures(stack, function.id);
-            functions.remove(place);
-        } else {
-            place += 1;
-        }
-    }
-    Ok(())
+fn count_of(number: usize) -> c_int {
+    c_int::try_from(number).unwrap_or(c_int::MAX)
 }
 
-/// Writes the cells of one function that differ from the store's. True if the record itself is another one now.
-fn save(stack: Stack, context: &Context, function: &mut Function) -> Result<bool> {
-    let id = function.id;
-    let top = stack.top();
-    stack.reserve(16);
-    stack.raw_get_integer(REGISTRY, slot::FUNCTIONS);
-    stack.raw_get_integer(-1, i64::from(id));
-    let list = stack.top();
-    let mut changed = Vec::new();
-    let mut has_new = false;
-    for (cell, number) in function.cells.iter().zip(0usize..) {
-        let (owner, upvalue) = function.owners[number];
-        stack.raw_get_integer(list, owner as i64 + 1);
-        stack.push_upvalue(-1, upvalue);
-        let name = &function.record.functions[owner].upvalues
-            [usize::try_from(upvalue - 1).unwrap_or(0)]
-        .name;
-        let value = stack.top();
-        let now = content(stack, context, value, name, |index| {
-            let identity = stack.pointer(index);
-            let known = function
-                .identities
-                .iter()
-                .position(|known| *known == identity);
-            // A closure that the call has made: its own variables have to be seen too.
-            has_new |= known.is_none();
-            Ok(known.or(Some(0)))
-        });
-        stack.pop(2);
-        let now = now?;
-        if now != *cell {
-            changed.push((number, now));
+/// Brings all objects to what the store has: some may have been changed by somebody else, or by a call that was
+/// rolled back.
+pub(super) fn refresh(stack: Stack, context: &Context) -> Result<()> {
+    let mut loader = Loader {
+        stack,
+        context,
+        waiting: Vec::new(),
+        depth: 0,
+    };
+    let count = context.heap.borrow().entries.len();
+    let mut gone = Vec::new();
+    for place in 0..count {
+        let (id, kind) = {
+            let entry = &context.heap.borrow().entries[place];
+            (entry.id, entry.kind.clone())
+        };
+        if kind == Kind::Gone {
+            continue;
+        }
+        let record = context.with_db(|db| count::read(db, id))?;
+        let entry = &mut context.heap.borrow_mut().entries[place];
+        match (kind, record) {
+            (Kind::Cell(..) | Kind::Table, Some(record)) => {
+                entry.stored = record.to_vec();
+                loader.waiting.push(place);
+            }
+            (_, Some(record)) if *record == *entry.stored => {}
+            _ => gone.push(place),
         }
     }
-    let is_changed = has_new || !changed.is_empty();
-    // It may have been deleted, or replaced, in this very call.
-    let is_there = is_changed
-        && context.with_db(|db| {
-            Ok(db
-                .transaction()
-                .get(&prefix(space::FUNCTION, id))?
-                .is_some())
-        })?;
-    if is_there && has_new {
-        stack.raw_get_integer(list, 1);
-        let cells = capture(stack, context, &mut function.record)?;
-        context.with_db(|db| record::write(db, id, &function.record, &cells))?;
-    } else if is_there {
-        for (number, now) in changed {
-            let key = cell_key(id, u32::try_from(number).map_err(|_| corrupt())?);
-            context.with_db(|db| db.transaction_mut().put(&key, &now))?;
-            function.cells[number] = now;
+    heap::remove(stack, context, &gone);
+    loader.waiting.retain(|place| {
+        let kind = context.heap.borrow().entries[*place].kind.clone();
+        if kind == Kind::Table {
+            push_value(stack, *place);
+            clear_table(stack);
+            stack.pop(1);
         }
-    }
-    stack.set_top(top);
-    Ok(has_new || is_changed && !is_there)
-}
-
-fn drop_closures(stack: Stack, id: u32) {
-    stack.raw_get_integer(REGISTRY, slot::FUNCTIONS);
-    stack.push_nil();
-    stack.raw_set_integer(-2, i64::from(id));
-    stack.pop(1);
-}
-
-/// Ends a call: after one that failed, what it may have changed is loaded anew.
-pub(crate) fn finish(stack: Stack, context: &Context, succeeded: bool) {
-    let functions = &mut *context.functions.borrow_mut();
-    functions.retain_mut(|function| {
-        let stays = succeeded || !function.touched;
-        function.touched = false;
-        if !stays {
-            drop_closures(stack, function.id);
-        }
-        stays
+        kind != Kind::Gone
     });
+    loader.fill_all()
 }
 
-/// Takes all functions for changed by this call: it may have them in globals that were kept.
-pub(crate) fn touch_all(context: &Context) {
-    for function in context.functions.borrow_mut().iter_mut() {
-        function.touched = true;
+/// Empties the table on the top.
+fn clear_table(stack: Stack) {
+    let table = stack.top();
+    stack.push_nil();
+    stack.set_metatable(table);
+    stack.push_nil();
+    while stack.next(table) {
+        stack.pop(1);
+        stack.copy(-1);
+        stack.push_nil();
+        stack.raw_set(table);
     }
-}
-
-/// Forgets all functions.
-pub(crate) fn forget(stack: Stack, context: &Context) {
-    context.functions.borrow_mut().clear();
-    stack.create_table(0, 0);
-    stack.raw_set_integer(REGISTRY, slot::FUNCTIONS);
 }

@@ -1,15 +1,21 @@
-//! Persisted functions: source text, and the local variables around it, kept in the store.
+//! Persisted functions: closures as objects of the store, with the code that they come from and the variables that they share.
 //!
-//! A function is stored as its source and the places, in what that compiles to, of the prototypes that
-//! belong to it. Loading compiles the text, cuts those prototypes out and joins them to their variables;
-//! the text itself runs once, when it is persisted, and never again. `record.rs` has the bytes in the
-//! store, `prototype.rs` the binary form of Lua functions, `capture.rs` the way from closures to
-//! records and `load.rs` the way back.
+//! `object.rs` has the bytes, `count.rs` who refers to whom. `heap.rs` keeps which Lua values are which objects;
+//! `save.rs` is the way from closures to objects and `load.rs` the way back. A function is compiled from its
+//! source again, never run again: `source.rs` finds the text that a closure comes from, `prototype.rs` cuts it out of
+//! what that compiles to, and `bytecode.rs` guards the road of those that have no text.
 
-mod capture;
+mod bytecode;
+mod count;
+mod heap;
+mod list;
 mod load;
+mod names;
+mod object;
+mod persist;
 mod prototype;
-mod record;
+mod save;
+mod source;
 #[cfg(test)]
 mod tests;
 
@@ -17,48 +23,38 @@ use std::ffi::CStr;
 
 use mlua::ffi::LUA_OK;
 
-use crate::database::Database;
 use crate::error::{Error, Limit, Result, ScriptFailure};
-use crate::key::{Key, prefix, space};
+use crate::key::Key;
 use crate::lua::context::Context;
 use crate::lua::load_error;
 use crate::lua::stack::{Kind, Stack};
 use crate::name::{MAX_NAME_SIZE, check_table};
-use crate::value::as_function;
-use record::Record;
 
-pub(crate) use load::{Loaded, finish, forget, push, save_changed, touch_all};
+pub use count::{collect, release, retain};
+pub(crate) use heap::{Heap, begin, end, forget, forget_freed, open};
+pub(crate) use list::find;
+pub use list::{FunctionInfo, delete, list, rename, source};
+pub(crate) use load::{push, push_library};
+pub(crate) use save::{Saver, bind, library_name, save_changed};
 
-/// Bytes of a function's source text, at the most.
-pub const MAX_SOURCE_SIZE: usize = 102_400;
+/// Bytes of a function's bytecode, by default at the most.
+pub const DEFAULT_FUNCTION_SIZE: u64 = 102_400;
 
-/// A persisted function, as a list of them shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FunctionInfo {
-    /// The table that it is a document of.
-    pub table: String,
-    /// Its key there.
-    pub name: String,
-    /// Bytes of source text.
-    pub size: u64,
-    /// The names of the local variables around it that are kept.
-    pub upvalues: Vec<String>,
-}
+/// Bytes of source text, at the most, for each byte of bytecode that a function may have.
+const SOURCE_FOR_BYTECODE: u64 = 8;
 
 /// A function that is about to be persisted.
 pub(crate) struct Draft<'a> {
     pub table: &'a str,
-    pub name: &'a str,
     pub key: Key,
-    pub source: &'a str,
 }
 
 impl<'a> Draft<'a> {
-    /// Checks the names and the size.
+    /// Checks the names.
     ///
     /// # Errors
     /// `InvalidArgument` or `LimitExceeded`.
-    pub(crate) fn new(table: &'a str, name: &'a str, source: &'a str) -> Result<Draft<'a>> {
+    pub(crate) fn new(table: &'a str, name: &str) -> Result<Draft<'a>> {
         check_table(table)?;
         if name.len() > MAX_NAME_SIZE {
             return Err(Error::limit(
@@ -72,24 +68,28 @@ impl<'a> Draft<'a> {
             ));
         }
         let key = Key::string(name.as_bytes(), "name")?;
-        if source.len() > MAX_SOURCE_SIZE {
-            return Err(Error::limit(
-                Limit::SourceSize,
-                MAX_SOURCE_SIZE as u64,
-                "source",
-                format!(
-                    "the source has {} bytes, at most {MAX_SOURCE_SIZE} are allowed; keep data in documents",
-                    source.len()
-                ),
-            ));
-        }
-        Ok(Draft {
-            table,
-            name,
-            key,
-            source,
-        })
+        Ok(Draft { table, key })
     }
+}
+
+/// Checks that a text is not too long to be a function's source.
+///
+/// # Errors
+/// `LimitExceeded`.
+pub(crate) fn check_source(source: &str, function_size: u64) -> Result<()> {
+    let maximum = function_size.saturating_mul(SOURCE_FOR_BYTECODE);
+    if source.len() as u64 <= maximum {
+        return Ok(());
+    }
+    Err(Error::limit(
+        Limit::FunctionSize,
+        function_size,
+        "source",
+        format!(
+            "the source has {} bytes, at most {maximum} are allowed for a function of {function_size} bytes of bytecode; keep data in documents",
+            source.len()
+        ),
+    ))
 }
 
 /// What tracebacks call a function.
@@ -103,7 +103,7 @@ pub(crate) fn chunk_name(table: &str, name: &str) -> String {
 /// # Errors
 /// `Syntax`.
 pub(crate) fn load_source(stack: Stack, source: &str, chunk: &CStr) -> Result<bool> {
-    let status = stack.load_text(expression(source).as_bytes(), chunk);
+    let status = stack.load_text(source::expression(source).as_bytes(), chunk);
     if status == LUA_OK {
         return Ok(true);
     }
@@ -117,11 +117,6 @@ pub(crate) fn load_source(stack: Stack, source: &str, chunk: &CStr) -> Result<bo
     }
 }
 
-/// The chunk that gives an expression's value, with the same line numbers.
-fn expression(source: &str) -> String {
-    format!("return {source}")
-}
-
 fn is_expression(source: &str) -> bool {
     source
         .trim_start()
@@ -129,16 +124,24 @@ fn is_expression(source: &str) -> bool {
         .is_some_and(|rest| rest.trim_start().starts_with('('))
 }
 
-/// Stores the function at stack index 2, which a draft's source has given.
+/// Pushes the function of a binary chunk, with nothing in its variables but the globals.
+///
+/// # Errors
+/// `InvalidArgument` if the verifier refuses it.
+pub(crate) fn load_bytecode(stack: Stack, chunk: &[u8], name: &CStr) -> Result<()> {
+    bytecode::check(chunk)?;
+    // Lua itself checks nothing but the header, which the verifier has seen.
+    match stack.load_binary(chunk, name) {
+        LUA_OK => Ok(()),
+        status => Err(load_error(stack, status)),
+    }
+}
+
+/// Keeps the function at stack index 2, which a draft's source has given, as a document.
 ///
 /// # Errors
 /// `Syntax` if it is no Lua function, `Unstorable` for what it can't keep.
-pub(crate) fn store(
-    stack: Stack,
-    context: &Context,
-    draft: &Draft<'_>,
-    is_expression: bool,
-) -> Result<()> {
+pub(crate) fn store(stack: Stack, context: &Context, draft: &Draft<'_>) -> Result<()> {
     if stack.kind(2) != Kind::Function || stack.is_native(2) {
         let found = match stack.kind(2) {
             Kind::Function => "a function of the standard library",
@@ -152,92 +155,14 @@ pub(crate) fn store(
         }));
     }
     stack.set_top(2);
-    let mut record = Record {
-        table: draft.table.to_string(),
-        name: draft.name.to_string(),
-        source: draft.source.to_string(),
-        is_expression,
-        functions: Vec::new(),
-    };
-    let cells = capture::capture(stack, context, &mut record)?;
-    context.with_db(|db| {
-        let id = db.next_id()?;
-        db.put_function(draft.table, &draft.key, id)?;
-        record::write(db, id, &record, &cells)
-    })
-}
-
-/// The number of a function; none if there is none.
-///
-/// # Errors
-/// As [`Database::get`].
-pub(crate) fn find(db: &Database, table: &str, name: &str) -> Result<Option<u64>> {
-    let key = Key::string(name.as_bytes(), "name")?;
-    Ok(db.get(table, &key)?.as_deref().and_then(as_function))
-}
-
-/// The functions of one table, or of all, by table and name.
-///
-/// # Errors
-/// As the store fails.
-pub fn list(db: &Database, table: Option<&str>) -> Result<Vec<FunctionInfo>> {
-    if let Some(table) = table {
-        check_table(table)?;
-    }
-    let mut all: Vec<FunctionInfo> = Vec::new();
-    let mut cursor = db.transaction().prefix(&[space::FUNCTION]);
-    while let Some((_, bytes)) = cursor.next(db.transaction())? {
-        let record = Record::parse(bytes)?;
-        if table.is_some_and(|table| table != record.table) {
-            continue;
-        }
-        // Most are persisted once and in any order: there are not enough of them to bring a sort along.
-        let place =
-            all.partition_point(|info| (&info.table, &info.name) < (&record.table, &record.name));
-        let info = FunctionInfo {
-            size: record.source.len() as u64,
-            upvalues: record.upvalue_names(),
-            table: record.table,
-            name: record.name,
-        };
-        all.insert(place, info);
-    }
-    Ok(all)
-}
-
-/// The source text of a function, as it was given; none if there is no such function.
-///
-/// # Errors
-/// As the store fails.
-pub fn source(db: &Database, table: &str, name: &str) -> Result<Option<String>> {
-    match find(db, table, name)? {
-        Some(id) => Ok(Some(record::read(db.transaction(), number(id)?)?.source)),
-        None => Ok(None),
-    }
-}
-
-/// Deletes a function. False if there was none; a document of that name stays.
-///
-/// # Errors
-/// As the store fails.
-pub fn delete(db: &mut Database, table: &str, name: &str) -> Result<bool> {
-    if find(db, table, name)?.is_none() {
-        return Ok(false);
-    }
-    db.delete(table, &Key::string(name.as_bytes(), "name")?)
-}
-
-/// Deletes what a function keeps in the store: the document that stood for it goes.
-///
-/// # Errors
-/// As the store fails.
-pub fn free(db: &mut Database, id: u64) -> Result<()> {
-    let id = number(id)?;
-    let transaction = db.transaction_mut();
-    transaction.delete(&prefix(space::FUNCTION, id))?;
-    transaction.delete_prefix(&prefix(space::CELL, id))
+    let mut saver = Saver::new(stack, context, "");
+    saver.is_whole = true;
+    let mut document = Vec::new();
+    saver.write_root(2, &mut document)?;
+    saver.finish()?;
+    context.with_db(|db| db.put_value(draft.table, &draft.key, &document))
 }
 
 fn number(id: u64) -> Result<u32> {
-    u32::try_from(id).map_err(|_| Error::corrupt("store", "a function's number can't be right"))
+    u32::try_from(id).map_err(|_| Error::corrupt("store", "an object's number can't be right"))
 }

@@ -1,6 +1,6 @@
 //! The binary form of Lua 5.4 functions, as far as it takes to cut one out of another.
 //!
-//! Only what this very Lua has just compiled is read and loaded; nothing of it is ever stored.
+//! Only what this very Lua has just compiled, or what the verifier has passed, is read and loaded.
 
 use std::ops::Range;
 
@@ -9,7 +9,9 @@ const HEADER_SIZE: usize = 31;
 
 /// A function's prototype inside of a binary chunk.
 pub(super) struct Prototype {
-    /// From behind the source's name to the end.
+    /// The source's name; a function inside of another one usually leaves it out.
+    name: Option<Range<usize>>,
+    /// From behind it to the end.
     body: Range<usize>,
     upvalues: u8,
     children: Vec<Prototype>,
@@ -38,9 +40,32 @@ impl Chunk {
         &self.bytes[self.main.body.clone()]
     }
 
+    /// The name of its source, as Lua has it.
+    pub(super) fn name(&self) -> &[u8] {
+        self.main.name.clone().map_or(&[], |name| &self.bytes[name])
+    }
+
+    /// Its bytes.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The first and the last line of the chunk's own function.
+    pub(super) fn lines(&self) -> (u32, u32) {
+        let mut reader = Reader {
+            bytes: &self.bytes,
+            position: self.main.body.start,
+        };
+        let mut line = || u32::try_from(reader.size().unwrap_or(0)).unwrap_or(0);
+        (line(), line())
+    }
+
     /// Where a prototype with this body is: which child of the main function, which child of that one, …
     pub(super) fn find(&self, body: &[u8]) -> Option<Vec<u32>> {
         let mut path = Vec::new();
+        if self.body() == body {
+            return Some(path);
+        }
         self.search(&self.main, body, &mut path).then_some(path)
     }
 
@@ -99,9 +124,18 @@ impl Reader<'_> {
     }
 
     fn string(&mut self) -> Option<()> {
+        self.span().map(|_| ())
+    }
+
+    /// Where a string is; nothing for none.
+    fn span(&mut self) -> Option<Option<Range<usize>>> {
         match self.size()? {
-            0 => Some(()),
-            size => self.skip(size - 1),
+            0 => Some(None),
+            size => {
+                let start = self.position;
+                self.skip(size - 1)?;
+                Some(Some(start..self.position))
+            }
         }
     }
 
@@ -125,7 +159,7 @@ impl Reader<'_> {
     }
 
     fn function(&mut self) -> Option<Prototype> {
-        self.string()?;
+        let name = self.span()?;
         let start = self.position;
         // First and last line, then parameters, whether variable, and registers.
         self.size()?;
@@ -156,6 +190,7 @@ impl Reader<'_> {
         })?;
         self.many(Self::string)?;
         Some(Prototype {
+            name,
             body: start..self.position,
             upvalues: u8::try_from(upvalues).ok()?,
             children,

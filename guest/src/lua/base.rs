@@ -16,6 +16,7 @@ pub(super) static BEHIND: u8 = 0;
 /// Replacements. Each closure's first upvalue is Lua's own function, if there is one of the name.
 pub(super) const FUNCTIONS: &[(&str, Native)] = &[
     ("collectgarbage", collect_garbage),
+    ("getmetatable", get_metatable),
     ("list", list),
     ("load", load),
     ("map", map),
@@ -34,14 +35,7 @@ pub(super) const FUNCTIONS: &[(&str, Native)] = &[
 
 /// What is taken as it is.
 pub(super) const KEPT: &[&str] = &[
-    "_VERSION",
-    "assert",
-    "error",
-    "getmetatable",
-    "ipairs",
-    "select",
-    "tonumber",
-    "type",
+    "_VERSION", "assert", "error", "ipairs", "select", "tonumber", "type",
 ];
 
 /// Runs Lua's own function, which is the running closure's first upvalue, in its place. Raising as it does.
@@ -125,7 +119,24 @@ unsafe extern "C-unwind" fn load(state: *mut lua_State) -> c_int {
     if count == 2 && context(stack).is_uncatchable(stack, ffi::LUA_OK) {
         stack.error();
     }
+    if count == 1 {
+        enter(state, |stack, context| {
+            remember_text(stack, context);
+            Ok(0)
+        });
+    }
     count
+}
+
+/// Remembers what `load` has compiled, if it came in one piece: functions of it may be persisted.
+fn remember_text(stack: Stack, context: &super::context::Context) {
+    let Some(Ok(text)) = stack.to_bytes(1).map(std::str::from_utf8) else {
+        return;
+    };
+    let name = stack.to_bytes(2).unwrap_or(text.as_bytes());
+    if let Ok(name) = std::ffi::CString::new(name) {
+        context.heap.borrow_mut().sources.add(&name, text, false);
+    }
 }
 
 // Tables: what stands behind external and read-only tables is theirs.
@@ -209,6 +220,13 @@ unsafe extern "C-unwind" fn pairs(state: *mut lua_State) -> c_int {
         stack.pop(1);
         return original(state);
     }
+    if external::is_external(stack, context(stack), 1)
+        && external::meta::push_metafield(state, 1, "__pairs")
+    {
+        stack.copy(1);
+        stack.call(1, 3);
+        return 3;
+    }
     stack.check_table(1);
     stack.push_native(next);
     stack.copy(1);
@@ -288,6 +306,23 @@ pub(super) unsafe extern "C-unwind" fn refuse(state: *mut lua_State) -> c_int {
     Stack::of(state).raise(READ_ONLY)
 }
 
+/// As Lua's own, but that it sees the metatable which an external table has in the store.
+unsafe extern "C-unwind" fn get_metatable(state: *mut lua_State) -> c_int {
+    let stack = Stack::of(state);
+    if external::is_external(stack, context(stack), 1) {
+        if external::meta::push_metafield(state, 1, "__metatable") {
+            return 1;
+        }
+        let found = enter(state, |stack, context| {
+            external::meta::push_metatable(stack, context, 1).map(c_int::from)
+        });
+        if found == 1 {
+            return 1;
+        }
+    }
+    original(state)
+}
+
 /// As Lua's own, but that a list or map may get a metatable of the script's own instead of its mark, and
 /// that `__gc` has no effect: a finalizer would run at any time, even after its call.
 unsafe extern "C-unwind" fn set_metatable(state: *mut lua_State) -> c_int {
@@ -300,26 +335,45 @@ unsafe extern "C-unwind" fn set_metatable(state: *mut lua_State) -> c_int {
     stack.set_top(2);
     let marks = &context(stack).marks;
     let there = stack.metatable(1);
+    if there == marks.external.get() {
+        if external::meta::push_metafield(state, 1, "__metatable") {
+            stack.raise(c"cannot change a protected metatable");
+        }
+        return enter(state, |stack, context| {
+            external::meta::set(stack, context)?;
+            stack.copy(1);
+            Ok(1)
+        });
+    }
     let is_marked = there == marks.list.get() || there == marks.map.get();
     if !there.is_null() && !is_marked && stack.push_metafield(1, c"__metatable") {
         stack.raise(c"cannot change a protected metatable");
     }
+    stack.copy(2);
+    stack.copy(1);
+    stack.insert(-2);
+    set_plain_metatable(stack);
+    1
+}
+
+/// Pops a table or nil and makes it the metatable of the table below it, without its finalizer.
+pub(crate) fn set_plain_metatable(stack: Stack) {
+    let metatable = stack.top();
     // Lua looks for the finalizer just when the metatable is set.
-    let has_finalizer = stack.is_table(2) && {
-        stack.raw_get_field(2, "__gc");
+    let has_finalizer = stack.is_table(metatable) && {
+        stack.raw_get_field(metatable, "__gc");
         !stack.is_nil(-1)
     };
     if has_finalizer {
         stack.push_nil();
-        stack.raw_set_field(2, "__gc");
+        stack.raw_set_field(metatable, "__gc");
     }
-    stack.copy(2);
-    stack.set_metatable(1);
+    stack.copy(metatable);
+    stack.set_metatable(metatable - 1);
     if has_finalizer {
-        stack.raw_set_field(2, "__gc");
+        stack.raw_set_field(metatable, "__gc");
     }
-    stack.copy(1);
-    1
+    stack.set_top(metatable - 1);
 }
 
 /// Marks the first argument, or a new table, as a list or map.

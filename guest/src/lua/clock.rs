@@ -209,7 +209,7 @@ impl Date {
     }
 }
 
-fn now(context: &Context) -> i64 {
+pub(crate) fn now(context: &Context) -> i64 {
     context.time.get().unwrap_or_else(|| {
         SystemTime::now()
             .duration_since(UNIX_EPOCH)

@@ -7,13 +7,13 @@ use std::time::SystemTime;
 
 use mlua::ffi;
 
-use super::Console;
 use super::external::Caches;
 use super::memory::{Memory, allocate};
 use super::stack::{Stack, lua_State};
+use super::{Console, HostFunctions};
 use crate::database::Database;
 use crate::error::{Error, Limit, Result, ScriptFailure};
-use crate::function::Loaded;
+use crate::function::Heap;
 
 /// Bytes of Lua memory of one call, by default.
 pub const DEFAULT_MEMORY: u64 = 64 << 20;
@@ -40,14 +40,18 @@ pub(crate) mod slot {
     pub const KEPT: i64 = 8;
     /// A function whose only upvalue is the `_ENV` of everything that was loaded from the store.
     pub const ENVIRONMENT: i64 = 9;
-    /// The functions loaded from the store: lists of closures, by number.
-    pub const FUNCTIONS: i64 = 10;
+    /// Functions and tables that are objects of the store, by slot.
+    pub const OBJECTS: i64 = 10;
     /// The names of what the standard library holds, by value, and the values by name.
     pub const PERMANENTS: i64 = 11;
     /// What `tostring` shows instead of an address.
     pub const NUMBERS: i64 = 12;
     /// The external root.
     pub const HOME: i64 = 13;
+    /// The slots of objects by value, and of cells by their identity.
+    pub const SLOTS: i64 = 14;
+    /// The slots of objects by their number in the store.
+    pub const NUMBERED: i64 = 15;
 }
 
 /// Identities of the metatables that mean something here.
@@ -74,6 +78,7 @@ pub(crate) struct Context {
     instruction_limit: Cell<u64>,
     memory_limit: Cell<u64>,
     console: Rc<dyn Console>,
+    pub host: Option<Rc<dyn HostFunctions>>,
     output: RefCell<Vec<u8>>,
     printed: Cell<u64>,
     /// What `os.time` takes for now.
@@ -88,11 +93,11 @@ pub(crate) struct Context {
     pub serial: Cell<i64>,
     pub marks: Marks,
     pub external: Caches,
-    pub functions: RefCell<Loaded>,
+    pub heap: RefCell<Heap>,
 }
 
 impl Context {
-    pub(crate) fn new(console: Rc<dyn Console>) -> Context {
+    pub(crate) fn new(console: Rc<dyn Console>, host: Option<Rc<dyn HostFunctions>>) -> Context {
         let memory = Memory::default();
         memory.limit.set(usize::MAX);
         Context {
@@ -105,6 +110,7 @@ impl Context {
             instruction_limit: Cell::default(),
             memory_limit: Cell::default(),
             console,
+            host,
             output: RefCell::default(),
             printed: Cell::default(),
             time: Cell::default(),
@@ -114,7 +120,7 @@ impl Context {
             serial: Cell::default(),
             marks: Marks::default(),
             external: Caches::default(),
-            functions: RefCell::default(),
+            heap: RefCell::default(),
         }
     }
 
@@ -178,6 +184,14 @@ impl Context {
         self.memory.relaxed.set(self.memory.relaxed.get() + 1);
         let result = body();
         self.memory.relaxed.set(self.memory.relaxed.get() - 1);
+        result
+    }
+
+    /// Within relaxed work, runs code of the script under its limits. What it raises must be caught in `body`.
+    pub(crate) fn strict<T>(&self, body: impl FnOnce() -> T) -> T {
+        let relaxed = self.memory.relaxed.replace(0);
+        let result = body();
+        self.memory.relaxed.set(relaxed);
         result
     }
 

@@ -23,6 +23,7 @@ pub(crate) fn push_value(stack: Stack, context: &Context, value: &[u8]) -> Resul
             push_container(stack, context, value)
         }
         Item::Function(id) => crate::function::push(stack, context, id),
+        Item::Library(name) => crate::function::push_library(stack, name),
         item => {
             push_scalar(stack, item);
             Ok(())
@@ -85,8 +86,13 @@ fn push_container(stack: Stack, context: &Context, value: &[u8]) -> Result<()> {
         Item::Map(count, _) => {
             stack.create_table(0, size_hint(count));
             let mut shape = Shape::default();
+            let mut metatable = None;
             for (key, value) in entries(value) {
                 let key = Item::of(key);
+                if key == Item::Null {
+                    metatable = Some(value);
+                    continue;
+                }
                 shape.add(match key {
                     Item::Int(int) => Some(int),
                     _ => None,
@@ -95,7 +101,10 @@ fn push_container(stack: Stack, context: &Context, value: &[u8]) -> Result<()> {
                 push_inner(stack, context, value)?;
                 stack.raw_set(-3);
             }
-            if shape.list_length().is_some() {
+            if let Some(metatable) = metatable {
+                push_value(stack, context, metatable)?;
+                super::base::set_plain_metatable(stack);
+            } else if shape.list_length().is_some() {
                 mark(stack, slot::MAP);
             }
         }
@@ -108,6 +117,7 @@ fn push_container(stack: Stack, context: &Context, value: &[u8]) -> Result<()> {
 fn push_inner(stack: Stack, context: &Context, value: &[u8]) -> Result<()> {
     match Item::of(value) {
         Item::List(..) | Item::Map(..) => push_container(stack, context, value),
+        Item::Function(_) | Item::Library(_) => push_value(stack, context, value),
         item => {
             push_scalar(stack, item);
             Ok(())

@@ -8,9 +8,10 @@ use super::decode::Shape;
 use super::external;
 use super::stack::{Kind, Stack};
 use crate::error::{Error, Limit, Result};
+use crate::function::{Saver, library_name};
 use crate::value::{
-    MAX_DEPTH, MAX_SIZE, write_array_head, write_bool, write_float, write_int, write_map_head,
-    write_null, write_string,
+    MAX_DEPTH, MAX_SIZE, write_array_head, write_bool, write_float, write_int, write_library,
+    write_map_head, write_null, write_string,
 };
 
 /// Bytes of the results of one call, at the most.
@@ -20,7 +21,8 @@ pub const MAX_RESULT_SIZE: usize = 64 << 20;
 const ROOM: c_int = 4 * (MAX_DEPTH as c_int + 4);
 
 /// Appends the value at an index. `depth` says how many lists and maps it will stand in, `place` where it
-/// is going. The caller is [`relaxed`](Context::relaxed); the stack is left as it was.
+/// is going. With a `saver`, it is going into the store, where functions and metatables can be kept. The caller is
+/// [`relaxed`](Context::relaxed); the stack is left as it was.
 ///
 /// # Errors
 /// `Unstorable` or `LimitExceeded`, with the path to the culprit behind `place`.
@@ -30,6 +32,7 @@ pub(crate) fn write_value(
     index: c_int,
     depth: usize,
     place: &str,
+    saver: Option<&mut Saver<'_>>,
     out: &mut Vec<u8>,
 ) -> Result<()> {
     let start = out.len();
@@ -50,6 +53,7 @@ pub(crate) fn write_value(
         open: Vec::new(),
         depth,
         entries: Vec::new(),
+        saver,
     };
     let result = if stack.reserve(ROOM) {
         encoder.value(index)
@@ -84,7 +88,7 @@ pub(crate) fn write_results(stack: Stack, context: &Context, first: c_int) -> Re
             continue;
         }
         let place = format!("result[{}]", index + 1 - first);
-        write_value(stack, context, index, 0, &place, &mut out)?;
+        write_value(stack, context, index, 0, &place, None, &mut out)?;
         if out.len() > MAX_RESULT_SIZE {
             return Err(Error::limit(
                 Limit::ResultSize,
@@ -176,7 +180,7 @@ impl Fault {
 
 type Written = std::result::Result<(), Box<Fault>>;
 
-struct Encoder<'a> {
+struct Encoder<'a, 's> {
     stack: Stack,
     context: &'a Context,
     out: &'a mut Vec<u8>,
@@ -188,24 +192,30 @@ struct Encoder<'a> {
     depth: usize,
     /// Entries of the maps that are being written: where each is, and how long its key is.
     entries: Vec<(Range<usize>, usize)>,
+    saver: Option<&'a mut Saver<'s>>,
 }
 
-impl Encoder<'_> {
+impl Encoder<'_, '_> {
     fn value(&mut self, index: c_int) -> Written {
         if write_scalar(self.stack, index, self.out) {
             return Ok(());
         }
         let kind = self.stack.kind(index);
+        if kind == Kind::Function
+            && let Some(saver) = &mut self.saver
+        {
+            return saver.write_root(index, self.out).map_err(Fault::error);
+        }
         if kind != Kind::Table {
             return Err(Fault::error(Error::unstorable(
                 "",
                 match kind {
                     Kind::Function => {
-                        "a function can't be stored as a value or returned; persist it under a name"
+                        "is a function, which can't be returned; keep it in the database, and call it there"
                             .to_string()
                     }
                     other => format!(
-                        "{} can't be stored or returned; use nil, booleans, numbers, strings and tables of them",
+                        "is {}, which can't be stored or returned; use nil, booleans, numbers, strings and tables of them",
                         other.name()
                     ),
                 },
@@ -219,7 +229,8 @@ impl Encoder<'_> {
         let metatable = self.stack.metatable(index);
         let marks = &self.context.marks;
         if !metatable.is_null() && metatable == marks.external.get() {
-            external::write_copy(self.stack, self.context, index, depth, self.out)
+            let keep = self.saver.is_some();
+            external::write_copy(self.stack, self.context, index, depth, keep, self.out)
                 .map_err(Fault::error)?;
             return self.check_size();
         }
@@ -233,13 +244,33 @@ impl Encoder<'_> {
                 "the table contains itself; leave out the way back",
             )));
         }
+        let is_own =
+            !metatable.is_null() && metatable != marks.list.get() && metatable != marks.map.get();
+        let mut kept = None;
+        if is_own && metatable == marks.globals.get() {
+            return Err(Fault::error(Error::unstorable(
+                "",
+                "is the table of globals, which belongs to the call; use a table of your own",
+            )));
+        }
+        if is_own && let Some(saver) = &mut self.saver {
+            if let Some(name) = library_name(self.stack, index) {
+                write_library(self.out, name);
+                return Ok(());
+            }
+            if saver.write_made(index, self.out).map_err(Fault::error)? {
+                return Ok(());
+            }
+            kept = Some(keep_metatable(saver, self.stack, index).map_err(Fault::error)?);
+        }
         self.open.push(identity);
         let stack = self.stack;
         stack.push_nil();
-        if stack.next(index) {
+        if kept.is_some() || stack.next(index) {
             // A table with a name among its keys is a map whatever else it has, so its values can be
             // written at once; otherwise all keys have to be seen first.
-            let list = if stack.kind(-2) == Kind::String
+            let list = if kept.is_some()
+                || stack.kind(-2) == Kind::String
                 || metatable == marks.map.get() && !metatable.is_null()
             {
                 None
@@ -251,7 +282,7 @@ impl Encoder<'_> {
                     stack.pop(2);
                     self.list(index, length)?;
                 }
-                None => self.map(index)?,
+                None => self.map(index, kept)?,
             }
         } else if metatable == marks.list.get() {
             write_array_head(self.out, 0);
@@ -295,15 +326,24 @@ impl Encoder<'_> {
         Ok(())
     }
 
-    /// Writes a table whose first key and value are on the top; they are popped.
-    fn map(&mut self, index: c_int) -> Written {
+    /// Writes a table whose first key and value are on the top; they are popped. If it has a metatable to be kept, just
+    /// the nil before the first key is there.
+    fn map(&mut self, index: c_int, metatable: Option<Vec<u8>>) -> Written {
         let stack = self.stack;
         let first = self.entries.len();
         let head = self.out.len();
         // Nearly all maps have fewer than 24 entries, and a head of one byte.
         self.out.push(0);
         let body = self.out.len();
-        loop {
+        let mut more = true;
+        if let Some(metatable) = metatable {
+            let start = self.out.len();
+            write_null(self.out);
+            self.out.extend_from_slice(&metatable);
+            self.entries.push((start..self.out.len(), 1));
+            more = stack.next(index);
+        }
+        while more {
             let value = stack.top();
             let start = self.out.len();
             if !write_map_key(stack, value - 1, self.out) {
@@ -321,9 +361,7 @@ impl Encoder<'_> {
             self.entries.push((start..self.out.len(), key_size));
             self.check_size()?;
             stack.pop(1);
-            if !stack.next(index) {
-                break;
-            }
+            more = stack.next(index);
         }
         self.sort(first, body);
         let count = self.entries.len() - first;
@@ -370,6 +408,15 @@ impl Encoder<'_> {
             out.extend_from_slice(&written[span.start - body..span.end - body]);
         }
     }
+}
+
+/// The reference to the metatable of the table at an index.
+fn keep_metatable(saver: &mut Saver<'_>, stack: Stack, index: c_int) -> Result<Vec<u8>> {
+    let mut reference = Vec::new();
+    stack.push_metatable(index);
+    let written = saver.write_root(stack.top(), &mut reference);
+    stack.pop(1);
+    written.map(|()| reference)
 }
 
 pub(crate) fn too_deep() -> Error {

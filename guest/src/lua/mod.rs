@@ -5,13 +5,14 @@
 //! documents cross on Lua's stack, and an allocator of our own lets Rust code run without being left by
 //! `longjmp`. `stack.rs` has the rules for that, `context.rs` what all C functions share.
 
-mod base;
+pub(crate) mod base;
 mod budget;
 mod clock;
 pub(crate) mod context;
 pub(crate) mod decode;
 pub(crate) mod encode;
 pub(crate) mod external;
+mod host;
 mod library;
 mod memory;
 mod sandbox;
@@ -31,6 +32,7 @@ use crate::function::{self, Draft};
 use context::{Context, context};
 use stack::{Kind, Stack, lua_State};
 
+pub(crate) use clock::now;
 pub use context::{DEFAULT_INSTRUCTIONS, DEFAULT_MEMORY, MAX_OUTPUT};
 pub use encode::MAX_RESULT_SIZE;
 
@@ -46,6 +48,18 @@ unsafe extern "C" {
 pub trait Console {
     /// Takes text that `print` wrote, in order and cut anywhere.
     fn print(&self, text: &[u8]);
+}
+
+/// Functions of the host, which scripts find in the table `host`.
+pub trait HostFunctions {
+    /// Their names.
+    fn names(&self) -> Vec<String>;
+
+    /// Calls one. `arguments` is an accepted CBOR array; what it gives is checked.
+    ///
+    /// # Errors
+    /// A text, which becomes an error of the script.
+    fn call(&self, name: &str, arguments: &[u8]) -> std::result::Result<Vec<u8>, String>;
 }
 
 /// How a call runs; each has a default.
@@ -89,8 +103,11 @@ impl Machine {
     ///
     /// # Errors
     /// `LimitExceeded` if there is no memory for one.
-    pub fn new(console: Rc<dyn Console>) -> Result<Machine> {
-        let context = Box::new(Context::new(console));
+    pub fn new(
+        console: Rc<dyn Console>,
+        functions: Option<Rc<dyn HostFunctions>>,
+    ) -> Result<Machine> {
+        let context = Box::new(Context::new(console, functions));
         let Some(stack) = context.new_state() else {
             return Err(Error::limit(
                 crate::error::Limit::Memory,
@@ -132,9 +149,13 @@ impl Machine {
         options: &CallOptions,
     ) -> (Database, Result<Vec<u8>>) {
         let name = chunk_name(options.chunk_name.as_deref().unwrap_or("eval"));
-        self.run(db, options, arguments, |stack, _| {
+        self.run(db, options, arguments, |stack, context| {
             match stack.load_text(source.as_bytes(), &name) {
-                ffi::LUA_OK => Ok(()),
+                ffi::LUA_OK => {
+                    let sources = &mut context.heap.borrow_mut().sources;
+                    sources.add(&name, source, false);
+                    Ok(())
+                }
                 status => Err(load_error(stack, status)),
             }
         })
@@ -150,23 +171,57 @@ impl Machine {
         table: &str,
         name: &str,
         source: &str,
+        options: &CallOptions,
     ) -> (Database, Result<()>) {
-        let draft = match Draft::new(table, name, source) {
+        let draft = match Draft::new(table, name)
+            .and_then(|draft| function::check_source(source, db.function_size()).map(|()| draft))
+        {
             Ok(draft) => draft,
             Err(error) => return (db, Err(error)),
         };
         let name = chunk_name(&function::chunk_name(table, name));
-        self.within(db, &CallOptions::default(), |machine| {
-            let mut is_expression = false;
-            machine.execute(&NO_ARGUMENTS, |stack, _| {
-                is_expression = function::load_source(stack, source, &name)?;
+        self.within(db, options, |machine| {
+            machine.execute(&NO_ARGUMENTS, |stack, context| {
+                let is_expression = function::load_source(stack, source, &name)?;
+                let sources = &mut context.heap.borrow_mut().sources;
+                sources.add(&name, source, is_expression);
                 Ok(())
             })?;
-            let (stack, context) = (machine.stack, &*machine.context);
-            context.relaxed(|| {
-                function::store(stack, context, &draft, is_expression)?;
-                function::save_changed(stack, context)
-            })
+            machine.keep(&draft)
+        })
+    }
+
+    /// Keeps the function of a binary chunk under a name. Its variables hold nil, but for the globals.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if the verifier refuses the chunk, and as [`Machine::persist`].
+    pub fn persist_bytecode(
+        &mut self,
+        db: Database,
+        table: &str,
+        name: &str,
+        bytecode: &[u8],
+        options: &CallOptions,
+    ) -> (Database, Result<()>) {
+        let draft = match Draft::new(table, name) {
+            Ok(draft) => draft,
+            Err(error) => return (db, Err(error)),
+        };
+        let name = chunk_name(&function::chunk_name(table, name));
+        self.within(db, options, |machine| {
+            machine.context.relaxed(|| {
+                machine.stack.push_nil();
+                function::load_bytecode(machine.stack, bytecode, &name)
+            })?;
+            machine.keep(&draft)
+        })
+    }
+
+    fn keep(&self, draft: &Draft<'_>) -> Result<()> {
+        let (stack, context) = (self.stack, &*self.context);
+        context.relaxed(|| {
+            function::store(stack, context, draft)?;
+            function::save_changed(stack, context)
         })
     }
 
@@ -182,20 +237,28 @@ impl Machine {
         arguments: &[u8],
         options: &CallOptions,
     ) -> (Database, Result<Vec<u8>>) {
-        let id = match function::find(&db, table, name) {
-            Ok(Some(id)) => id,
+        let function = match function::find(&db, table, name) {
+            Ok(Some(function)) => function,
             Ok(None) => return (db, Err(Error::unknown_function(table, name))),
             Err(error) => return (db, Err(error)),
         };
         self.run(db, options, arguments, |stack, context| {
-            function::push(stack, context, id)
+            decode::push_value(stack, context, &function)
         })
     }
 
-    /// Forgets what was loaded from the store: somebody else has committed, or a call was rolled back.
+    /// Tells that somebody else has committed, or that a call was rolled back: what was loaded from the store may
+    /// be something else now.
     pub fn forget(&mut self) {
+        let keep = sandbox::has_kept(self.stack);
         self.context
-            .relaxed(|| function::forget(self.stack, &self.context));
+            .relaxed(|| function::forget(self.stack, &self.context, keep));
+    }
+
+    /// Tells which objects of the store a commit has deleted.
+    pub fn forget_freed(&mut self, freed: &[u32]) {
+        self.context
+            .relaxed(|| function::forget_freed(self.stack, &self.context, freed));
     }
 
     fn run(
@@ -235,12 +298,11 @@ impl Machine {
         context.relaxed(|| {
             stack.set_top(0);
             sandbox::enter_globals(stack, context, options.keep_globals);
-            if options.keep_globals {
-                function::touch_all(context);
-            }
         });
         context.begin(stack, options.instructions, options.memory);
-        let result = body(self);
+        let result = context
+            .relaxed(|| function::begin(stack, context, options.keep_globals))
+            .and_then(|()| body(self));
         let result = match context.take_fatal() {
             Some(fatal) => Err(fatal),
             None => result,
@@ -248,7 +310,11 @@ impl Machine {
         context.relaxed(|| {
             stack.set_top(0);
             context.external.clear();
-            function::finish(stack, context, result.is_ok());
+            let keep = sandbox::has_kept(stack);
+            if result.is_err() {
+                function::forget(stack, context, keep);
+            }
+            function::end(stack, context, keep);
         });
         context.end(stack, used);
         match context.db.take() {

@@ -66,6 +66,11 @@ pub(super) fn open(stack: Stack, context: &Context) {
     push_read_only(stack);
     stack.raw_set_field(base, "os");
     stack.pop(1);
+    if super::host::push_table(stack, context) {
+        push_read_only(stack);
+        stack.raw_set_field(base, "host");
+        stack.pop(1);
+    }
     for name in ["_home", "Memory"] {
         stack.raw_get_integer(REGISTRY, slot::HOME);
         stack.raw_set_field(base, name);
@@ -81,8 +86,7 @@ pub(super) fn open(stack: Stack, context: &Context) {
     stack.raw_set_integer(REGISTRY, slot::ENVIRONMENT);
     push_globals(stack, context);
     set_globals(stack);
-    stack.create_table(0, 0);
-    stack.raw_set_integer(REGISTRY, slot::FUNCTIONS);
+    crate::function::open(stack);
 }
 
 /// Pushes a library's own table, which scripts never see.
@@ -209,6 +213,14 @@ fn push_globals(stack: Stack, context: &Context) {
         stack.raw_get_pointer(REGISTRY, (&raw const base::BEHIND).cast());
     }
     stack.set_metatable(-2);
+}
+
+/// Whether globals were kept for calls that ask for them.
+pub(super) fn has_kept(stack: Stack) -> bool {
+    stack.raw_get_integer(REGISTRY, slot::KEPT);
+    let has_kept = stack.is_table(-1);
+    stack.pop(1);
+    has_kept
 }
 
 /// Sets the globals that a call starts with: none, or those that are kept.

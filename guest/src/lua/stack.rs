@@ -96,9 +96,11 @@ api! {
     raw_set(index: c_int) = lua_rawset;
     raw_get_pointer(index: c_int, key: *const c_void) -> c_int = lua_rawgetp;
     raw_set_pointer(index: c_int, key: *const c_void) = lua_rawsetp;
-    /// Raising, with metamethods; so are the next two.
+    /// Raising, with metamethods; so are the next four.
     get_integer(index: c_int, key: i64) -> c_int = lua_geti;
     set_integer(index: c_int, key: i64) = lua_seti;
+    get_table(index: c_int) -> c_int = lua_gettable;
+    set_table(index: c_int) = lua_settable;
     length(index: c_int) -> i64 = luaL_len;
     concat(count: c_int) = lua_concat;
     set_metatable(index: c_int) -> c_int = lua_setmetatable;
@@ -156,6 +158,11 @@ impl Stack {
     pub(crate) fn is_native(self, index: c_int) -> bool {
         // SAFETY: as the module says.
         unsafe { ffi::lua_iscfunction(self.state, index) != 0 }
+    }
+
+    /// Whether the value has an identity that tables can have as a key: a table or a function.
+    pub(crate) fn is_reference(self, index: c_int) -> bool {
+        matches!(self.kind(index), Kind::Table | Kind::Function)
     }
 
     pub(crate) fn to_bool(self, index: c_int) -> bool {

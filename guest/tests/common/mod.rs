@@ -1,12 +1,12 @@
 //! What the tests of hostile input share: engines over a store that stays in sight, and a check of all it holds.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use cu_guest::database::{CatalogCache, Database};
 use cu_guest::key::{PREFIX_SIZE, prefix, space};
 use cu_guest::store::{Cursor, Direction, MemoryStore};
-use cu_guest::value::{Item, as_function};
+use cu_guest::value::{Item, has_objects};
 use cu_guest::{Console, Engine};
 
 struct Silent;
@@ -33,8 +33,14 @@ fn keys(db: &Database, start: Vec<u8>, end: Vec<u8>) -> BTreeSet<Vec<u8>> {
 /// document and no other, each function that a document stands for has its record, and nobody else has one.
 pub fn check(store: &MemoryStore) {
     let db = Database::begin(store, &CatalogCache::default()).unwrap();
-    let (mut entries, mut documents, mut functions) =
-        (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let (mut entries, mut documents) = (BTreeSet::new(), BTreeSet::new());
+    // How often each object is referred to.
+    let mut references: BTreeMap<u64, i64> = BTreeMap::new();
+    let mut refer = |value: &[u8]| {
+        for id in cu_guest::value::references(value) {
+            *references.entry(id).or_default() += 1;
+        }
+    };
     let home = db.catalog().table("_home").into_iter();
     for table in home.chain(db.catalog().tables().map(|(_, table)| table)) {
         let all = prefix(space::DOCUMENT, table.id);
@@ -42,9 +48,9 @@ pub fn check(store: &MemoryStore) {
         while let Some((key, document)) = cursor.next(db.transaction()).unwrap() {
             cu_guest::Key::decode(&key[PREFIX_SIZE..]).unwrap();
             documents.insert(key.to_vec());
-            if let Some(id) = as_function(document) {
+            if has_objects(document) {
                 assert!(table.has_functions);
-                assert!(functions.insert(id), "two documents stand for one function");
+                refer(document);
             } else {
                 let accepted = cu_guest::value::accept(document, "document").unwrap();
                 assert_eq!(*accepted, *document);
@@ -67,11 +73,22 @@ pub fn check(store: &MemoryStore) {
         entries
     );
     let number = |key: &[u8]| u64::from(u32::from_be_bytes(key[1..5].try_into().unwrap()));
-    let records: BTreeSet<_> = keys(&db, vec![space::FUNCTION], vec![space::FUNCTION + 1])
-        .iter()
-        .map(|key| number(key))
-        .collect();
-    assert_eq!(records, functions);
-    let owners = keys(&db, vec![space::CELL], vec![space::CELL + 1]);
-    assert!(owners.iter().all(|key| functions.contains(&number(key))));
+    let mut objects = BTreeSet::new();
+    let mut cursor = db.transaction().prefix(&[space::OBJECT]);
+    while let Some((key, object)) = cursor.next(db.transaction()).unwrap() {
+        objects.insert(number(key));
+        refer(object);
+    }
+    assert!(
+        references.keys().eq(&objects),
+        "each object is referred to, and each that is referred to is there"
+    );
+    let mut cursor = db.transaction().prefix(&[space::COUNT]);
+    while let Some((key, count)) = cursor.next(db.transaction()).unwrap() {
+        let Item::Int(count) = Item::of(count) else {
+            panic!("a count is no number")
+        };
+        assert_eq!(references.remove(&number(key)), Some(count));
+    }
+    assert!(references.values().all(|count| *count == 1));
 }

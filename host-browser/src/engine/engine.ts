@@ -4,6 +4,7 @@ import { CuError } from '../errors.ts';
 import { adapters } from '../generated/adapters.ts';
 import { type ImportObject, instantiate, type Root } from '../generated/cu.js';
 import { consoleImport, type Session, storeImport } from '../store/imports.ts';
+import { type HostFunctions, hostImport } from './host.ts';
 import { wasi } from './wasi.ts';
 
 /** The exports of one instance. Calls are synchronous and throw what the component reports. */
@@ -56,11 +57,12 @@ async function compileAll(main: Promise<WebAssembly.Module>): Promise<Code> {
 }
 
 /** Makes an instance over a session. */
-export function makeEngine(modules: Code, session: Session): Engine {
+export function makeEngine(modules: Code, session: Session, functions: HostFunctions): Engine {
   const imports = {
     ...wasi,
     'cu:db/store': storeImport(session),
     'cu:db/console': consoleImport(session),
+    'cu:db/host': hostImport(functions),
   };
   // The generated type names the imports by version and lists more members than are used.
   return instantiate((name) => modules.get(name)!, imports as unknown as ImportObject);

@@ -1,5 +1,6 @@
 //! One instance of the component, its limits, and what happens when it traps.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,10 +17,17 @@ use crate::store::Store;
 /// Takes what Lua prints.
 pub(crate) type Print = Arc<dyn Fn(&[u8]) + Send + Sync>;
 
+/// A function that Lua may call: a CBOR array of arguments in, a CBOR value or a text for an error out.
+pub(crate) type HostFunction = Arc<dyn Fn(&[u8]) -> Result<Vec<u8>, String> + Send + Sync>;
+
+/// The functions that Lua may call, by name.
+pub(crate) type HostFunctions = Arc<BTreeMap<String, HostFunction>>;
+
 /// What an instance may do, and whom it talks to.
 pub(crate) struct Settings {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) print: Option<Print>,
+    pub(crate) functions: HostFunctions,
     /// The time that one call may take.
     pub(crate) wall_clock: Duration,
     /// Bytes of memory that the whole instance may take.
@@ -30,6 +38,7 @@ pub(crate) struct Settings {
 pub(crate) struct State {
     pub(super) store: Arc<dyn Store>,
     pub(super) print: Option<Print>,
+    pub(super) functions: HostFunctions,
     pub(super) table: ResourceTable,
     /// Whether the call that runs has committed.
     pub(super) committed: bool,
@@ -133,6 +142,7 @@ impl Host {
         let state = State {
             store: Arc::clone(&self.settings.store),
             print: self.settings.print.clone(),
+            functions: Arc::clone(&self.settings.functions),
             table: ResourceTable::new(),
             committed: false,
             deadline: Instant::now() + self.settings.wall_clock,

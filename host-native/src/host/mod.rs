@@ -14,6 +14,6 @@ pub(crate) use component::Program;
 pub(crate) use generated::Database as Exports;
 pub(crate) use generated::cu::db::types as wit;
 pub(crate) use generated::exports::cu::db as exports;
-pub(crate) use instance::{Host, Print, Settings, State};
+pub(crate) use instance::{Host, HostFunction, Print, Settings, State};
 
 pub(crate) type WasmStore = wasmtime::Store<State>;

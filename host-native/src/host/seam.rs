@@ -1,9 +1,9 @@
-//! The component's imports `store` and `console`, over a [`Store`] and a function for text.
+//! The component's imports `store`, `console` and `host`, over a [`Store`] and functions of the embedder.
 
 use wasmtime::component::Resource;
 
 use super::generated::cu::db::types::{self, StoreFailure as WitFailure};
-use super::generated::cu::db::{console, store};
+use super::generated::cu::db::{console, host, store};
 use super::instance::State;
 use crate::store::{Direction, Snapshot, StoreFailure};
 
@@ -128,6 +128,19 @@ impl console::Host for State {
     fn print(&mut self, text: Vec<u8>) {
         if let Some(print) = &self.print {
             print(&text);
+        }
+    }
+}
+
+impl host::Host for State {
+    fn names(&mut self) -> Vec<String> {
+        self.functions.keys().cloned().collect()
+    }
+
+    fn call(&mut self, name: String, arguments: Vec<u8>) -> Result<Vec<u8>, String> {
+        match self.functions.get(&name) {
+            Some(function) => function(&arguments),
+            None => Err(format!("no function '{name}' is registered")),
         }
     }
 }

@@ -4,12 +4,12 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use cu_guest::store::MemoryStore;
-use cu_guest::{Console, Engine, Error, Key};
+use cu_guest::{Console, Engine, Error, HostFunctions, Key};
 
 use crate::arguments::{Arguments, CallOptions};
 use crate::driver::Runtime;
 use crate::reply::{
-    Failure, Reply, byte_list, flag, list, nothing, number, optional, record, string,
+    Failure, Reply, byte_list, flag, list, nothing, number, optional, record, signed, string,
 };
 
 /// An engine and the store that stays when the engine is thrown away.
@@ -28,6 +28,29 @@ impl Console for Printed {
     }
 }
 
+/// The functions that all runtimes register.
+struct Registered;
+
+impl HostFunctions for Registered {
+    fn names(&self) -> Vec<String> {
+        vec!["echo".to_string(), "fail".to_string()]
+    }
+
+    fn call(&self, name: &str, arguments: &[u8]) -> Result<Vec<u8>, String> {
+        match name {
+            "echo" => {
+                let first = cu_guest::value::elements(arguments).next();
+                Ok(first.map_or_else(nothing, <[u8]>::to_vec))
+            }
+            _ => Err("the host says no".to_string()),
+        }
+    }
+}
+
+fn engine(store: &MemoryStore, printed: &Rc<Printed>) -> Engine {
+    Engine::new(Box::new(store.clone()), printed.clone()).with_functions(Rc::new(Registered))
+}
+
 impl Default for Guest {
     fn default() -> Self {
         Self::new()
@@ -40,7 +63,7 @@ impl Guest {
     pub fn new() -> Self {
         let store = MemoryStore::new();
         let printed = Rc::new(Printed::default());
-        let engine = Engine::new(Box::new(store.clone()), printed.clone());
+        let engine = engine(&store, &printed);
         Guest {
             store,
             printed,
@@ -59,7 +82,7 @@ impl Runtime for Guest {
     }
 
     fn reopen(&mut self) {
-        self.engine = Engine::new(Box::new(self.store.clone()), self.printed.clone());
+        self.engine = engine(&self.store, &self.printed);
     }
 }
 
@@ -151,7 +174,20 @@ fn call_engine(
             &options(arguments.options()?),
         ),
         "functions.persist" => engine
-            .functions_persist(&table()?, &name()?, &arguments.text("source")?)
+            .functions_persist(
+                &table()?,
+                &name()?,
+                &arguments.text("source")?,
+                &options(arguments.options()?),
+            )
+            .map(|()| nothing()),
+        "functions.persist-bytecode" => engine
+            .functions_persist_bytecode(
+                &table()?,
+                &name()?,
+                &arguments.bytes("bytecode")?,
+                &options(arguments.options()?),
+            )
             .map(|()| nothing()),
         "functions.call" => engine.functions_call(
             &table()?,
@@ -167,6 +203,9 @@ fn call_engine(
                         ("table", string(&info.table)),
                         ("name", string(&info.name)),
                         ("size", number(info.size)),
+                        ("bytecode", flag(info.bytecode)),
+                        ("names", list(info.names.iter().map(|name| string(name)))),
+                        ("stored", signed(info.stored)),
                         (
                             "upvalues",
                             list(info.upvalues.iter().map(|name| string(name))),
@@ -179,6 +218,14 @@ fn call_engine(
             .functions_source(&table()?, &name()?)
             .map(|source| optional(source.map(|source| string(&source)))),
         "functions.delete" => engine.functions_delete(&table()?, &name()?).map(flag),
+        "functions.rename" => engine
+            .functions_rename(
+                &table()?,
+                &name()?,
+                &arguments.text("new-table")?,
+                &arguments.text("new-name")?,
+            )
+            .map(flag),
         "admin.stats" => engine.admin_stats(),
         "admin.digest" => engine.admin_digest().map(|digest| byte_list(&digest)),
         _ => return Err(format!("there is no call '{call}'")),

@@ -50,6 +50,14 @@ pub fn number(value: u64) -> Vec<u8> {
     out
 }
 
+/// A number that may be negative.
+#[must_use]
+pub fn signed(value: i64) -> Vec<u8> {
+    let mut out = Vec::new();
+    int(value, &mut out);
+    out
+}
+
 /// A text.
 #[must_use]
 pub fn string(value: &str) -> Vec<u8> {

@@ -3,13 +3,13 @@
 use std::sync::{Arc, Mutex};
 
 use cu_db::raw::{IndexInfo, Key, ScanRange};
-use cu_db::{Database, Error};
+use cu_db::{Database, Error, Value};
 use tempfile::TempDir;
 
 use crate::arguments::{Arguments, CallOptions};
 use crate::driver::Runtime;
 use crate::reply::{
-    Failure, Reply, byte_list, flag, list, nothing, number, optional, record, string,
+    Failure, Reply, byte_list, flag, list, nothing, number, optional, record, signed, string,
 };
 
 /// A database on disk, in a directory that goes with it.
@@ -58,6 +58,10 @@ impl Runtime for Native {
         self.database = None;
         let printed = self.printed.clone();
         let database = Database::builder()
+            .function("echo", |arguments: Vec<Value>| {
+                Ok(arguments.into_iter().next().unwrap_or(Value::Null))
+            })
+            .function("fail", |_: Vec<Value>| Err("the host says no".to_string()))
             .on_print(move |text| {
                 printed
                     .lock()
@@ -165,7 +169,20 @@ fn call_export(
             &options(arguments.options()?),
         ),
         "functions.persist" => raw
-            .functions_persist(&table()?, &name()?, &arguments.text("source")?)
+            .functions_persist(
+                &table()?,
+                &name()?,
+                &arguments.text("source")?,
+                &options(arguments.options()?),
+            )
+            .map(|()| nothing()),
+        "functions.persist-bytecode" => raw
+            .functions_persist_bytecode(
+                &table()?,
+                &name()?,
+                &arguments.bytes("bytecode")?,
+                &options(arguments.options()?),
+            )
             .map(|()| nothing()),
         "functions.call" => raw.functions_call(
             &table()?,
@@ -181,6 +198,9 @@ fn call_export(
                         ("table", string(&info.table)),
                         ("name", string(&info.name)),
                         ("size", number(info.size)),
+                        ("bytecode", flag(info.bytecode)),
+                        ("names", list(info.names.iter().map(|name| string(name)))),
+                        ("stored", signed(info.stored)),
                         (
                             "upvalues",
                             list(info.upvalues.iter().map(|name| string(name))),
@@ -193,6 +213,14 @@ fn call_export(
             .functions_source(&table()?, &name()?)
             .map(|source| optional(source.map(|source| string(&source)))),
         "functions.delete" => raw.functions_delete(&table()?, &name()?).map(flag),
+        "functions.rename" => raw
+            .functions_rename(
+                &table()?,
+                &name()?,
+                &arguments.text("new-table")?,
+                &arguments.text("new-name")?,
+            )
+            .map(flag),
         "admin.stats" => raw.admin_stats(),
         "admin.digest" => raw.admin_digest().map(|digest| byte_list(&digest)),
         _ => return Err(format!("there is no call '{call}'")),

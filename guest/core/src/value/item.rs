@@ -21,8 +21,12 @@ pub enum Item<'a> {
     List(usize, &'a [u8]),
     /// A map: how many entries, and the bytes from its first key on.
     Map(usize, &'a [u8]),
-    /// A persisted function, by number.
+    /// A persisted function, by number; inside of the store, any object of the heap.
     Function(u64),
+    /// Something of the standard library, by name.
+    Library(&'a str),
+    /// An external table, as the view that it keeps. Only inside of objects.
+    View(&'a [u8]),
 }
 
 /// Major type, argument and bytes of the head. Additional information of 28 and more has no argument
@@ -96,7 +100,11 @@ impl<'a> Item<'a> {
             }
             4 => Item::List(within(argument, rest.len()), rest),
             5 => Item::Map(within(argument, rest.len() / 2), rest),
-            6 => Item::Function(head(rest).1),
+            6 => match Item::of(rest) {
+                Item::Text(name) => Item::Library(name),
+                Item::Bytes(view) => Item::View(view),
+                _ => Item::Function(head(rest).1),
+            },
             _ => match bytes.first() {
                 Some(0xf4) => Item::Bool(false),
                 Some(0xf5) => Item::Bool(true),
@@ -120,7 +128,7 @@ impl<'a> Item<'a> {
             Item::Bytes(_) => "a byte string",
             Item::List(..) => "a list",
             Item::Map(..) => "a map",
-            Item::Function(_) => "a function",
+            Item::Function(_) | Item::Library(_) | Item::View(_) => "a function",
         }
     }
 }
@@ -149,6 +157,48 @@ pub fn skip(bytes: &[u8]) -> usize {
         }
     }
     position.min(bytes.len())
+}
+
+/// The numbers of the objects that the value at the beginning of the bytes refers to, each as often as it does.
+pub fn references(bytes: &[u8]) -> impl Iterator<Item = u64> {
+    let mut rest = &bytes[..skip(bytes)];
+    std::iter::from_fn(move || {
+        while !rest.is_empty() {
+            let (major, argument, size) = head(rest);
+            let content = match major {
+                2 | 3 => within(argument, rest.len() - size),
+                _ => 0,
+            };
+            rest = &rest[size + content..];
+            if major == 6
+                && argument == super::FUNCTION_TAG
+                && let (0, id, size) = head(rest)
+            {
+                rest = &rest[size..];
+                return Some(id);
+            }
+        }
+        None
+    })
+}
+
+/// Whether the value at the beginning of the bytes has anything in it that only Cu writes: functions, and the
+/// metatables of its maps.
+#[must_use]
+pub fn has_objects(bytes: &[u8]) -> bool {
+    let mut rest = &bytes[..skip(bytes)];
+    while !rest.is_empty() {
+        let (major, argument, size) = head(rest);
+        if major == 6 && argument == super::FUNCTION_TAG {
+            return true;
+        }
+        let content = match major {
+            2 | 3 => within(argument, rest.len() - size),
+            _ => 0,
+        };
+        rest = &rest[size + content..];
+    }
+    false
 }
 
 /// Walks the elements of a list.

@@ -12,24 +12,27 @@ mod edit;
 mod item;
 mod number;
 mod order;
+mod outward;
 mod path;
 mod write;
 
 pub use accept::{MAX_DEPTH, MAX_SIZE, accept, accept_argument};
 pub use edit::{EditError, remove, set};
-pub use item::{Elements, Entries, Item, elements, entries, skip};
+pub use item::{Elements, Entries, Item, elements, entries, has_objects, references, skip};
 pub use number::{compare_int_float, float_to_int};
 pub use order::{class, compare, encode_ordered, equal, skip_ordered};
+pub use outward::without_metatables;
 pub use path::{Path, Step};
 pub use write::{
     write_array_head, write_bool, write_bytes, write_float, write_function, write_head, write_int,
-    write_map_head, write_null, write_string, write_text,
+    write_library, write_map_head, write_null, write_string, write_text, write_view,
 };
 
-/// The CBOR tag of a persisted function; its content is the function's number.
+/// The CBOR tag of what only Cu writes. Its content is the number of a persisted function or of another object, the
+/// name of something in the standard library, or the view of an external table.
 pub const FUNCTION_TAG: u64 = 40_000;
 
-/// The encoding of null.
+/// The encoding of null. As the key of a map, which no caller can send, it stands before the map's metatable.
 pub const NULL: u8 = 0xf6;
 
 /// Whether the value is a persisted function, and which one.

@@ -19,6 +19,7 @@ const BYTES: u8 = 0x48;
 const LIST: u8 = 0x50;
 const MAP: u8 = 0x58;
 const FUNCTION: u8 = 0x60;
+const LIBRARY: u8 = 0x61;
 /// Ends strings, lists and maps; below every first byte of an encoding.
 const END: u8 = 0x00;
 /// Stands before a byte of a string that is 0 or 1, which is written as 1 or 2: so no string has an
@@ -57,6 +58,8 @@ pub fn encode_ordered(value: &[u8], out: &mut Vec<u8>) {
             out.push(FUNCTION);
             out.extend_from_slice(&id.to_be_bytes());
         }
+        Item::Library(name) => encode_string(LIBRARY, name.as_bytes(), out),
+        Item::View(view) => encode_string(LIBRARY, view, out),
     }
 }
 
@@ -72,7 +75,7 @@ pub fn class(value: &[u8]) -> (u8, u8) {
         Item::Bytes(_) => (BYTES, BYTES + 1),
         Item::List(..) => (LIST, LIST + 1),
         Item::Map(..) => (MAP, MAP + 1),
-        Item::Function(_) => (FUNCTION, FUNCTION + 1),
+        Item::Function(_) | Item::Library(_) | Item::View(_) => (FUNCTION, LIBRARY + 1),
     }
 }
 
@@ -140,7 +143,7 @@ pub fn skip_ordered(bytes: &[u8]) -> Option<usize> {
                 9
             }
         }
-        TEXT | BYTES => bytes.iter().position(|byte| *byte == END)? + 1,
+        TEXT | BYTES | LIBRARY => bytes.iter().position(|byte| *byte == END)? + 1,
         LIST | MAP => {
             let mut at = 1;
             while *bytes.get(at)? != END {

@@ -111,8 +111,20 @@ pub fn write_map_head(out: &mut Vec<u8>, length: usize) {
     write_head(out, 5, length as u64);
 }
 
-/// Writes a reference to a persisted function.
+/// Writes a reference to a persisted function, or to another object.
 pub fn write_function(out: &mut Vec<u8>, id: u64) {
     write_head(out, 6, FUNCTION_TAG);
     write_head(out, 0, id);
+}
+
+/// Writes a reference to something of the standard library.
+pub fn write_library(out: &mut Vec<u8>, name: &str) {
+    write_head(out, 6, FUNCTION_TAG);
+    write_text(out, name);
+}
+
+/// Writes an external table, as the view that it keeps.
+pub fn write_view(out: &mut Vec<u8>, view: &[u8]) {
+    write_head(out, 6, FUNCTION_TAG);
+    write_bytes(out, view);
 }

@@ -284,8 +284,11 @@ fn next_of_map(
         let value = start + skip(&document[start..]);
         offset = value + skip(&document[value..]);
         position += 1;
-        // A key that is gone meanwhile has a place all the same, since keys are in order.
-        if is_value(document, value) && (known.is_some() || document[start..value] > *key) {
+        // A key that is gone meanwhile has a place all the same, since keys are in order. A metatable's key is null.
+        if is_value(document, value)
+            && is_value(document, start)
+            && (known.is_some() || document[start..value] > *key)
+        {
             caches.put_spot(Spot {
                 document: document.clone(),
                 container,

@@ -12,30 +12,32 @@ use crate::lua::encode::{MAX_RESULT_SIZE, too_deep, too_large};
 use crate::lua::stack::Stack;
 use crate::name::HOME;
 use crate::value::{
-    Item, MAX_DEPTH, as_function, elements, entries, skip, write_array_head, write_map_head,
-    write_null, write_text,
+    Item, MAX_DEPTH, elements, entries, has_objects, skip, without_metatables, write_array_head,
+    write_map_head, write_null, write_text,
 };
 
-/// Appends the value of the external table at an index, which will stand inside of `depth` lists and maps.
+/// Appends the value of the external table at an index, which will stand inside of `depth` lists and maps. Functions
+/// and metatables stay in it if they are to be kept.
 ///
 /// # Errors
-/// `Unstorable` for a persisted function in it; `LimitExceeded` if it is too deep or too large.
+/// `Unstorable` for a persisted function in it that can't be kept; `LimitExceeded` if it is too deep or too large.
 pub(crate) fn write_copy(
     stack: Stack,
     context: &Context,
     index: c_int,
     depth: usize,
+    keep: bool,
     out: &mut Vec<u8>,
 ) -> Result<()> {
     let bytes = view_bytes(stack, context, index).unwrap_or_default();
     match View::parse(bytes) {
         View::Root => {
-            let mut all = documents(context, HOME, depth + 1)?;
+            let mut all = documents(context, HOME, depth + 1, keep)?;
             for name in context.with_db(|db| Ok(db.table_names()))? {
                 let mut row = Vec::new();
                 write_text(&mut row, &name);
                 all.retain(|other| !other.starts_with(&row));
-                let documents = documents(context, &name, depth + 2)
+                let documents = documents(context, &name, depth + 2, keep)
                     .map_err(|error| error.under(&format!(".{name}")))?;
                 write_entries(documents, &mut row);
                 all.push(row);
@@ -44,7 +46,7 @@ pub(crate) fn write_copy(
             Ok(())
         }
         View::Table(name) => {
-            write_entries(documents(context, name, depth + 1)?, out);
+            write_entries(documents(context, name, depth + 1, keep)?, out);
             Ok(())
         }
         View::Inside(inside) => {
@@ -59,14 +61,18 @@ pub(crate) fn write_copy(
             };
             let value = &value[..skip(value)];
             check_depth(value, depth)?;
-            out.extend_from_slice(value);
-            Ok(())
+            write_document(value, keep, out)
         }
     }
 }
 
 /// The documents of a table as the entries of a map: each a key and a document, encoded one behind the other.
-pub(super) fn documents(context: &Context, table: &str, depth: usize) -> Result<Vec<Vec<u8>>> {
+pub(super) fn documents(
+    context: &Context,
+    table: &str,
+    depth: usize,
+    keep: bool,
+) -> Result<Vec<Vec<u8>>> {
     let mut all = Vec::new();
     let mut size = 0;
     context.with_db(|db| {
@@ -81,16 +87,10 @@ pub(super) fn documents(context: &Context, table: &str, depth: usize) -> Result<
                 Ok(other) => error.under(&format!("[{other}]")),
                 Err(corrupt) => corrupt,
             };
-            if as_function(document).is_some() {
-                return Err(fault(Error::unstorable(
-                    "",
-                    "a persisted function can't be copied with its table; copy the documents that you need",
-                )));
-            }
             check_depth(document, depth).map_err(fault)?;
             let mut row = Vec::with_capacity(key.len() + 4 + document.len());
             write_encoded_key(key, &mut row)?;
-            row.extend_from_slice(document);
+            write_document(document, keep, &mut row).map_err(fault)?;
             size += row.len();
             if size > MAX_RESULT_SIZE {
                 return Err(too_large());
@@ -100,6 +100,23 @@ pub(super) fn documents(context: &Context, table: &str, depth: usize) -> Result<
         Ok(())
     })?;
     Ok(all)
+}
+
+/// Appends a document, or a part of one.
+fn write_document(value: &[u8], keep: bool, out: &mut Vec<u8>) -> Result<()> {
+    if keep {
+        out.extend_from_slice(value);
+        return Ok(());
+    }
+    let start = out.len();
+    without_metatables(value, out);
+    if has_objects(&out[start..]) {
+        return Err(Error::unstorable(
+            "",
+            "has a persisted function in it, which can't be returned; return the members that are wanted",
+        ));
+    }
+    Ok(())
 }
 
 /// Writes entries as the list or map that a Lua table with these keys stands for.

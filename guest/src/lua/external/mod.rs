@@ -9,6 +9,7 @@
 
 mod caches;
 mod copy;
+pub(crate) mod meta;
 mod read;
 mod view;
 mod write;
@@ -23,8 +24,7 @@ pub(crate) use write::assign;
 
 use view::View;
 
-use super::context::{Context, enter, slot};
-use super::encode::write_value;
+use super::context::{Context, context, enter, slot};
 use super::stack::{REGISTRY, Stack, lua_State};
 use crate::error::{Error, Result};
 
@@ -36,6 +36,12 @@ pub(crate) fn open(stack: Stack, context: &Context) {
     stack.set_native(-1, "__len", len);
     stack.set_native(-1, "__eq", equal);
     stack.set_native(-1, "__tostring", to_string);
+    for (event, attempted) in meta::EVENTS {
+        stack.push_bytes(event.as_bytes());
+        stack.push_bytes(attempted.as_bytes());
+        stack.push_closure(meta::answer, 2);
+        stack.raw_set_field(-2, event);
+    }
     stack.push_bytes(b"external table");
     stack.raw_set_field(-2, "__metatable");
     context.marks.external.set(stack.pointer(-1));
@@ -50,13 +56,20 @@ fn this<'a>(stack: Stack, context: &Context) -> Result<&'a [u8]> {
 }
 
 unsafe extern "C-unwind" fn index(state: *mut lua_State) -> c_int {
-    enter(state, |stack, context| {
+    let count = enter(state, |stack, context| {
         push_member(stack, context, this(stack, context)?, 2)?;
         Ok(1)
-    })
+    });
+    if Stack::of(state).is_nil(-1) {
+        return meta::index_absent(state);
+    }
+    count
 }
 
 unsafe extern "C-unwind" fn new_index(state: *mut lua_State) -> c_int {
+    if meta::set_absent(state) {
+        return 0;
+    }
     enter(state, |stack, context| {
         assign(stack, context, this(stack, context)?, 2, 3)?;
         Ok(0)
@@ -64,6 +77,12 @@ unsafe extern "C-unwind" fn new_index(state: *mut lua_State) -> c_int {
 }
 
 unsafe extern "C-unwind" fn len(state: *mut lua_State) -> c_int {
+    if meta::push_metafield(state, 1, "__len") {
+        let stack = Stack::of(state);
+        stack.copy(1);
+        stack.call(1, 1);
+        return 1;
+    }
     enter(state, |stack, context| {
         stack.push_integer(length(context, this(stack, context)?)?);
         Ok(1)
@@ -71,10 +90,23 @@ unsafe extern "C-unwind" fn len(state: *mut lua_State) -> c_int {
 }
 
 unsafe extern "C-unwind" fn equal(state: *mut lua_State) -> c_int {
-    enter(state, |stack, context| {
-        stack.push_bool(same(stack, context, 1, 2));
-        Ok(1)
-    })
+    let stack = Stack::of(state);
+    if same(stack, context(stack), 1, 2) {
+        stack.push_bool(true);
+        return 1;
+    }
+    for operand in 1..=2 {
+        if is_external(stack, context(stack), operand)
+            && meta::push_metafield(state, operand, "__eq")
+        {
+            stack.copy(1);
+            stack.copy(2);
+            stack.call(2, 1);
+            return 1;
+        }
+    }
+    stack.push_bool(false);
+    1
 }
 
 /// Whether two values are external tables of the same place.
@@ -84,6 +116,12 @@ pub(crate) fn same(stack: Stack, context: &Context, left: c_int, right: c_int) -
 }
 
 unsafe extern "C-unwind" fn to_string(state: *mut lua_State) -> c_int {
+    if meta::push_metafield(state, 1, "__tostring") {
+        let stack = Stack::of(state);
+        stack.copy(1);
+        stack.call(1, 1);
+        return 1;
+    }
     enter(state, |stack, context| {
         let path = View::parse(this(stack, context)?).path();
         stack.push_bytes(format!("external table: {path}").as_bytes());
@@ -91,13 +129,15 @@ unsafe extern "C-unwind" fn to_string(state: *mut lua_State) -> c_int {
     })
 }
 
-/// Replaces the value on the top by a copy that is no external table. Raising.
+/// Replaces an external table on the top by a copy that is none. Raising.
 pub(crate) fn detach(state: *mut lua_State) {
     enter(state, |stack, context| {
-        let mut value = Vec::new();
-        write_value(stack, context, -1, 0, "value", &mut value)?;
-        stack.pop(1);
-        super::decode::push_value(stack, context, &value)?;
+        if is_external(stack, context, -1) {
+            let mut value = Vec::new();
+            write_copy(stack, context, -1, 0, true, &mut value)?;
+            stack.pop(1);
+            super::decode::push_value(stack, context, &value)?;
+        }
         Ok(0)
     });
 }
@@ -128,16 +168,7 @@ pub(crate) fn sort(state: *mut lua_State, upvalue: c_int) -> c_int {
             && let Some(container) = caches::container(context, &document, inside)
             && document[container] >> 5 == 4
         {
-            let mut sorted = Vec::new();
-            write_value(
-                stack,
-                context,
-                3,
-                inside.steps().count(),
-                &view.path(),
-                &mut sorted,
-            )?;
-            write::replace_whole(context, &view, inside, &sorted)?;
+            write::replace_sorted(stack, context, &view, inside, 3)?;
             return Ok(0);
         }
         for position in 1..=length {

@@ -75,6 +75,7 @@ fn push_inside(
                 push_view(stack, &[bytes, &encoded].concat());
                 Ok(())
             }
+            Item::Function(_) | Item::Library(_) => push_value(stack, context, value),
             scalar => {
                 push_scalar(stack, scalar);
                 Ok(())
@@ -282,7 +283,7 @@ fn push_next_inside(
     }
     match Item::of(&document[value..]) {
         Item::List(..) | Item::Map(..) => push_view(stack, &[bytes, &encoded].concat()),
-        scalar => push_scalar(stack, scalar),
+        _ => push_value(stack, context, &document[value..])?,
     }
     Ok(true)
 }

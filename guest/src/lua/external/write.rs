@@ -5,14 +5,15 @@ use std::rc::Rc;
 
 use super::caches;
 use super::read::is_table;
-use super::view::{Inside, View, checked_key, view_bytes};
+use super::view::{Inside, View, checked_key, key_at, view_bytes, write_document, write_table};
 use crate::error::{Error, Result};
+use crate::function::{Saver, bind};
 use crate::key::Key;
 use crate::lua::context::Context;
 use crate::lua::encode::{too_large, write_map_key, write_value};
 use crate::lua::stack::{Kind, Stack};
 use crate::name::HOME;
-use crate::value::{MAX_SIZE, NULL, Step, elements, entries, remove, set, skip};
+use crate::value::{MAX_DEPTH, MAX_SIZE, NULL, Step, elements, entries, remove, set, skip};
 
 /// Sets the member whose key and value are at indices.
 pub(crate) fn assign(
@@ -23,42 +24,115 @@ pub(crate) fn assign(
     value: c_int,
 ) -> Result<()> {
     let view = View::parse(bytes);
-    if stack.kind(value) == Kind::Function {
-        return Err(Error::unstorable(
-            view.member_path(stack, key),
-            "a function can't be assigned; keep it with persist-function, from its source text",
-        ));
-    }
     match &view {
         View::Root => assign_root(stack, context, &view, key, value),
         View::Table(name) => {
             if !is_table(context, name)? {
                 return Err(gone(&view.path()));
             }
-            let document = (!stack.is_nil(value))
-                .then(|| encoded(stack, context, value, 0, &view.member_path(stack, key)))
-                .transpose()?;
-            put(
-                context,
-                name,
-                &checked_key(stack, key)?,
-                document.as_deref(),
-            )
+            let document_key = checked_key(stack, key)?;
+            if stack.is_nil(value) {
+                return put(context, name, &document_key, None);
+            }
+            assign_document(stack, context, &view, name, &document_key, key, value)
         }
         View::Inside(inside) => assign_inside(stack, context, &view, inside, key, value),
     }
 }
 
-fn encoded(
+/// What is being assigned, encoded, with the functions in it.
+struct Assigned<'a> {
+    bytes: Vec<u8>,
+    saver: Saver<'a>,
+}
+
+fn encoded<'a>(
     stack: Stack,
-    context: &Context,
+    context: &'a Context,
     value: c_int,
     depth: usize,
     place: &str,
-) -> Result<Vec<u8>> {
-    let mut out = Vec::with_capacity(64);
-    write_value(stack, context, value, depth, place, &mut out)?;
-    Ok(out)
+) -> Result<Assigned<'a>> {
+    let mut saver = Saver::new(stack, context, place);
+    saver.assigned = Some(value);
+    let mut bytes = Vec::with_capacity(64);
+    write_value(
+        stack,
+        context,
+        value,
+        depth,
+        place,
+        Some(&mut saver),
+        &mut bytes,
+    )?;
+    Ok(Assigned { bytes, saver })
+}
+
+impl Assigned<'_> {
+    /// Stores the functions, then the value by `put`, and then binds variables that hold the table which is
+    /// assigned to the place where it is now; `view` is that of the value.
+    fn store(
+        mut self,
+        stack: Stack,
+        value: c_int,
+        view: &[u8],
+        put: impl FnOnce(&[u8]) -> Result<()>,
+    ) -> Result<()> {
+        if self.saver.is_empty() {
+            // Nothing was found, so there is nothing to give up either.
+            return self.saver.finish().and_then(|_| put(&self.bytes));
+        }
+        let top = stack.top();
+        stack.create_table(0, 1);
+        let destinations = stack.top();
+        set_destinations(stack, destinations, value, &mut view.to_vec(), MAX_DEPTH);
+        self.saver.destinations = Some(destinations);
+        let bindings = self.saver.finish();
+        stack.set_top(top);
+        let bindings = bindings?;
+        put(&self.bytes)?;
+        bind(stack, &bindings);
+        Ok(())
+    }
+}
+
+/// Writes down the views that the tables inside of a value will have.
+fn set_destinations(stack: Stack, out: c_int, value: c_int, view: &mut Vec<u8>, depth: usize) {
+    let value = stack.absolute(value);
+    if !stack.is_table(value) || depth == 0 || !stack.reserve(8) {
+        return;
+    }
+    stack.copy(value);
+    stack.push_bytes(view);
+    stack.raw_set(out);
+    stack.push_nil();
+    while stack.next(value) {
+        let length = view.len();
+        if stack.is_table(-1) && write_map_key(stack, -2, view) {
+            set_destinations(stack, out, -1, view, depth - 1);
+        }
+        view.truncate(length);
+        stack.pop(1);
+    }
+}
+
+fn assign_document(
+    stack: Stack,
+    context: &Context,
+    view: &View<'_>,
+    table: &str,
+    document_key: &Key,
+    key: c_int,
+    value: c_int,
+) -> Result<()> {
+    let assigned = encoded(stack, context, value, 0, &view.member_path(stack, key))?;
+    let mut encoded_key = Vec::new();
+    document_key.encode(&mut encoded_key);
+    let mut document_view = Vec::new();
+    write_document(table, &encoded_key, &mut document_view);
+    assigned.store(stack, value, &document_view, |bytes| {
+        put(context, table, document_key, Some(bytes))
+    })
 }
 
 fn gone(path: &str) -> Error {
@@ -72,7 +146,7 @@ fn gone(path: &str) -> Error {
 fn put(context: &Context, table: &str, key: &Key, document: Option<&[u8]>) -> Result<()> {
     context.external.forget_documents();
     context.with_db(|db| match document {
-        Some(document) => db.put(table, key, document),
+        Some(document) => db.put_value(table, key, document),
         None => db.delete(table, key).map(|_| ()),
     })
 }
@@ -92,11 +166,12 @@ fn assign_root(
     if stack.kind(value) == Kind::Table {
         return assign_table(stack, context, &document_key, value);
     }
-    let document = (!stack.is_nil(value))
-        .then(|| encoded(stack, context, value, 0, &view.member_path(stack, key)))
-        .transpose()?;
     // What can fail comes first: a script may catch the error.
-    put(context, HOME, &document_key, document.as_deref())?;
+    if stack.is_nil(value) {
+        put(context, HOME, &document_key, None)?;
+    } else {
+        assign_document(stack, context, view, HOME, &document_key, key, value)?;
+    }
     if let Some(name) = name {
         context.with_db(|db| db.drop_table(name))?;
     }
@@ -119,7 +194,21 @@ fn assign_table(stack: Stack, context: &Context, key: &Key, value: c_int) -> Res
         ));
     }
     // All is read before anything is written: the value may be what is there now.
-    let documents = table_entries(stack, context, name, value)?;
+    let path = format!("_home.{name}");
+    let mut saver = Saver::new(stack, context, &path);
+    saver.assigned = Some(value);
+    let documents = table_entries(stack, context, name, value, &path, &mut saver)?;
+    let bindings = if saver.is_empty() {
+        saver.finish()?
+    } else {
+        let top = stack.top();
+        stack.create_table(0, 1);
+        table_destinations(stack, name, value);
+        saver.destinations = Some(top + 1);
+        let bindings = saver.finish();
+        stack.set_top(top);
+        bindings?
+    };
     context.external.forget_documents();
     context.with_db(|db| {
         db.check_documents(name, &documents)?;
@@ -130,10 +219,33 @@ fn assign_table(stack: Stack, context: &Context, key: &Key, value: c_int) -> Res
             db.delete(HOME, key)?;
         }
         for (key, document) in &documents {
-            db.put(name, key, document)?;
+            db.put_value(name, key, document)?;
         }
         Ok(())
-    })
+    })?;
+    bind(stack, &bindings);
+    Ok(())
+}
+
+/// Writes the views of a table and of its documents into the table on the top.
+fn table_destinations(stack: Stack, name: &str, value: c_int) {
+    let out = stack.top();
+    let mut view = Vec::new();
+    write_table(name, &mut view);
+    stack.copy(value);
+    stack.push_bytes(&view);
+    stack.raw_set(out);
+    stack.push_nil();
+    while stack.next(value) {
+        if let Some(Ok(key)) = key_at(stack, -2) {
+            let mut encoded_key = Vec::new();
+            key.encode(&mut encoded_key);
+            view.clear();
+            write_document(name, &encoded_key, &mut view);
+            set_destinations(stack, out, -1, &mut view, MAX_DEPTH);
+        }
+        stack.pop(1);
+    }
 }
 
 fn table_entries(
@@ -141,19 +253,21 @@ fn table_entries(
     context: &Context,
     name: &str,
     value: c_int,
+    path: &str,
+    saver: &mut Saver<'_>,
 ) -> Result<Vec<(Key, Vec<u8>)>> {
-    let path = format!("_home.{name}");
     let mut all = Vec::new();
     match view_bytes(stack, context, value).map(View::parse) {
         Some(View::Table(table)) => {
-            let documents = super::copy::documents(context, table, 0);
-            for row in documents.map_err(|error| error.under(&path))? {
+            let documents = super::copy::documents(context, table, 0, true);
+            for row in documents.map_err(|error| error.under(path))? {
                 let document = row[skip(&row)..].to_vec();
                 all.push((Key::of_value(&row, "key")?, document));
             }
         }
         Some(_) => {
-            let copy = encoded(stack, context, value, 0, &path)?;
+            let mut copy = Vec::new();
+            write_value(stack, context, value, 0, path, Some(saver), &mut copy)?;
             for (element, position) in elements(&copy).zip(1..) {
                 if element != [NULL] {
                     all.push((Key::Integer(position), element.to_vec()));
@@ -164,12 +278,35 @@ fn table_entries(
             }
         }
         None => {
+            if stack.push_metatable(value) {
+                let identity = stack.pointer(-1);
+                stack.pop(1);
+                let marks = &context.marks;
+                if identity != marks.list.get() && identity != marks.map.get() {
+                    return Err(Error::unstorable(
+                        path,
+                        format!(
+                            "has a metatable, which a table directly in _home can't keep; give it to a document, as in _home.{name}.one"
+                        ),
+                    ));
+                }
+            }
             stack.push_nil();
             while stack.next(value) {
                 let member = stack.top();
-                let place = path.clone() + &crate::lua::encode::step_of(stack, member - 1);
+                let place = path.to_string() + &crate::lua::encode::step_of(stack, member - 1);
                 let key = checked_key(stack, member - 1)?;
-                all.push((key, encoded(stack, context, member, 0, &place)?));
+                let mut document = Vec::with_capacity(64);
+                write_value(
+                    stack,
+                    context,
+                    member,
+                    0,
+                    &place,
+                    Some(saver),
+                    &mut document,
+                )?;
+                all.push((key, document));
                 stack.pop(1);
             }
         }
@@ -197,28 +334,44 @@ fn assign_inside(
     }
     let mut steps = inside.path();
     steps.push(Step::encoded_key(&last));
-    let new = (!stack.is_nil(value))
-        .then(|| {
-            encoded(
-                stack,
-                context,
-                value,
-                steps.len(),
-                &view.member_path(stack, key),
-            )
-        })
-        .transpose()?;
-    replace(context, view, inside, &steps, new.as_deref())
+    if stack.is_nil(value) {
+        return replace(context, view, inside, &steps, None);
+    }
+    let place = view.member_path(stack, key);
+    let assigned = encoded(stack, context, value, steps.len(), &place)?;
+    let whole = [inside.document, inside.steps, &last].concat();
+    assigned.store(stack, value, &whole, |bytes| {
+        replace(context, view, inside, &steps, Some(bytes))
+    })
 }
 
-/// Replaces the list or map that a view stands for.
-pub(super) fn replace_whole(
+/// Replaces the list that a view stands for by a sorted copy, which is at an index.
+pub(super) fn replace_sorted(
+    stack: Stack,
     context: &Context,
     view: &View<'_>,
     inside: &Inside<'_>,
-    new: &[u8],
+    value: c_int,
 ) -> Result<()> {
-    replace(context, view, inside, &inside.path(), Some(new))
+    let steps = inside.path();
+    let assigned = encoded(stack, context, value, steps.len(), &view.path())?;
+    let whole = [inside.document, inside.steps].concat();
+    assigned.store(stack, value, &whole, |bytes| {
+        replace(context, view, inside, &steps, Some(bytes))
+    })
+}
+
+/// Gives the list or map of a view a metatable, as the reference to it; none for empty bytes.
+pub(super) fn set_metatable(
+    context: &Context,
+    view: &View<'_>,
+    inside: &Inside<'_>,
+    reference: &[u8],
+) -> Result<()> {
+    let mut steps = inside.path();
+    steps.push(Step::encoded_key(&[NULL]));
+    let new = (!reference.is_empty()).then_some(reference);
+    replace(context, view, inside, &steps, new)
 }
 
 fn replace(

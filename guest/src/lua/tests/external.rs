@@ -291,11 +291,33 @@ fn what_is_gone_reads_as_empty_and_refuses_writes() {
 fn what_cannot_be_stored_is_named_by_its_path() {
     let mut bench = filled();
     for (source, place) in [
-        ("_home.users.u1.f = print", "_home.users.u1.f"),
-        ("_home.f = function() end", "_home.f"),
-        ("_home.users.u1.x = {y = {print}}", "_home.users.u1.x.y[1]"),
-        ("_home.t = {a = {b = print}}", "_home.t.a.b"),
+        (
+            "_home.users.u1.f = coroutine.wrap(print)",
+            "_home.users.u1.f",
+        ),
+        ("_home.f = coroutine.create(print)", "_home.f"),
+        (
+            "_home.users.u1.x = {y = {coroutine.create(print)}}",
+            "_home.users.u1.x.y[1]",
+        ),
+        ("_home.t = {a = {b = _G}}", "_home.t.a.b"),
         ("_home.users[5] = coroutine.create(print)", "_home.users[5]"),
+        (
+            "local co = coroutine.create(print) _home.users.loop = function() return co end",
+            "_home.users.loop: upvalue 'co'",
+        ),
+        (
+            "local co = coroutine.create(print) _home.game = {loop = function() return co end}",
+            "_home.game.loop: upvalue 'co'",
+        ),
+        (
+            "local co = coroutine.create(print) _home.users.u1.x = {y = {function() return co end}}",
+            "_home.users.u1.x.y[1]: upvalue 'co'",
+        ),
+        (
+            "local t = {a = {print, [3] = coroutine.create(print)}} _home.users.u1.f = function() return t end",
+            "_home.users.u1.f: upvalue 't'.a[3]",
+        ),
     ] {
         match bench.fail(source) {
             Error::Unstorable(problem) => assert_eq!(problem.place, place, "{source}"),

@@ -40,7 +40,7 @@ impl Bench {
         let printed = Rc::new(Printed::default());
         Bench {
             store,
-            machine: Machine::new(printed.clone()).expect("a machine"),
+            machine: Machine::new(printed.clone(), None).expect("a machine"),
             printed,
         }
     }
@@ -49,10 +49,12 @@ impl Bench {
         Database::begin(&self.store, &CatalogCache::default()).expect("a transaction")
     }
 
-    pub(crate) fn end<T>(&mut self, (db, result): (Database, Result<T>)) -> Result<T> {
+    pub(crate) fn end<T>(&mut self, (mut db, result): (Database, Result<T>)) -> Result<T> {
         match result {
             Ok(result) => {
+                let freed = crate::function::collect(&mut db).expect("a collection");
                 db.commit().expect("a commit");
+                self.machine.forget_freed(&freed);
                 Ok(result)
             }
             Err(error) => {
@@ -114,6 +116,8 @@ pub(crate) fn show(value: &[u8]) -> String {
             format!("{{{}}}", all.join(", "))
         }
         Item::Function(id) => format!("function {id}"),
+        Item::Library(name) => format!("library {name}"),
+        Item::View(view) => format!("view '{}'", view.escape_ascii()),
     }
 }
 
@@ -122,5 +126,15 @@ pub(crate) fn script(error: &Error) -> &str {
     match error {
         Error::Script(failure) => &failure.message,
         other => panic!("{other:?}"),
+    }
+}
+
+impl Machine {
+    /// What `string.dump` would make of a source.
+    pub(crate) fn dump_for_test(&mut self, source: &str) -> Vec<u8> {
+        self.stack.load_text(source.as_bytes(), c"=dump");
+        let dump = self.stack.dump();
+        self.stack.pop(1);
+        dump
     }
 }
