@@ -41,6 +41,8 @@ pub(super) struct Entry {
     pub stored: Vec<u8>,
     /// The walk that has seen it last.
     pub seen: u32,
+    /// The call that has got hold of it last.
+    touched: u32,
 }
 
 /// All objects.
@@ -48,6 +50,8 @@ pub(super) struct Entry {
 pub(crate) struct Heap {
     pub(super) entries: Vec<Entry>,
     pub(crate) sources: Sources,
+    /// The number of the call.
+    call: u32,
     /// Objects that this call has got hold of.
     pub(super) touched: Vec<usize>,
     /// Objects that this call has made.
@@ -160,6 +164,7 @@ pub(super) fn add(stack: Stack, context: &Context, id: u32, kind: Kind, stored: 
         kind,
         stored: stored.to_vec(),
         seen: 0,
+        touched: 0,
     });
     place
 }
@@ -270,10 +275,13 @@ pub(crate) fn begin(stack: Stack, context: &Context, keep: bool) -> crate::error
         let heap = &mut *context.heap.borrow_mut();
         heap.new.clear();
         heap.touched.clear();
+        heap.call += 1;
         std::mem::take(&mut heap.is_stale)
     };
-    if is_stale {
-        super::load::refresh(stack, context)?;
+    if is_stale && let Err(error) = super::load::refresh(stack, context) {
+        // Nothing here is known to be what the store has; closures in globals are the script's own from now on.
+        clear(stack, context);
+        return Err(error);
     }
     if keep {
         let heap = &mut *context.heap.borrow_mut();
@@ -329,8 +337,9 @@ pub(crate) fn forget_freed(stack: Stack, context: &Context, freed: &[u32]) {
 
 /// Takes an object for changed by this call.
 pub(super) fn touch(context: &Context, place: usize) {
-    let touched = &mut context.heap.borrow_mut().touched;
-    if touched.last() != Some(&place) {
-        touched.push(place);
+    let heap = &mut *context.heap.borrow_mut();
+    let call = heap.call;
+    if std::mem::replace(&mut heap.entries[place].touched, call) != call {
+        heap.touched.push(place);
     }
 }

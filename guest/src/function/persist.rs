@@ -18,43 +18,50 @@ pub(super) enum Wish {
     AsItIs,
     /// Not to be kept.
     Not,
-    /// To be made again by a function, which is on the top of the stack.
+    /// To be made again by a function.
     Made,
 }
 
-/// Asks the metatable of the object at an index.
+/// What the metatable of the object at an index says, without asking its function.
+pub(super) fn look(stack: Stack, index: c_int) -> Wish {
+    let index = stack.absolute(index);
+    if !stack.push_metatable(index) {
+        return Wish::AsItIs;
+    }
+    stack.raw_get_field(-1, "__persist");
+    let wish = match stack.kind(-1) {
+        Kind::Function => Wish::Made,
+        Kind::Boolean if !stack.to_bool(-1) => Wish::Not,
+        _ => Wish::AsItIs,
+    };
+    stack.pop(2);
+    wish
+}
+
+/// Asks the metatable of the object at an index; the function that is to make it is pushed.
 ///
 /// # Errors
 /// What its function raises; `Unstorable` if that gives no function.
 pub(super) fn ask(stack: Stack, context: &Context, index: c_int) -> Result<Wish> {
     let index = stack.absolute(index);
-    if !stack.push_metatable(index) {
-        return Ok(Wish::AsItIs);
-    }
-    stack.raw_get_field(-1, "__persist");
-    stack.remove(-2);
-    match stack.kind(-1) {
-        Kind::Function => {
-            stack.copy(index);
-            call(stack, context, 1, "__persist")?;
-            if stack.kind(-1) != Kind::Function || stack.is_native(-1) {
-                return Err(Error::unstorable(
-                    "",
-                    format!(
-                        "its __persist gives {}; let it return a function that makes the object",
-                        stack.kind(-1).name()
-                    ),
-                ));
-            }
-            return Ok(Wish::Made);
+    let wish = look(stack, index);
+    if matches!(wish, Wish::Made) {
+        stack.push_metatable(index);
+        stack.raw_get_field(-1, "__persist");
+        stack.remove(-2);
+        stack.copy(index);
+        call(stack, context, 1, "__persist")?;
+        if stack.kind(-1) != Kind::Function || stack.is_native(-1) {
+            return Err(Error::unstorable(
+                "",
+                format!(
+                    "has a __persist that gives {}; let it return a function that makes the object",
+                    stack.kind(-1).name()
+                ),
+            ));
         }
-        Kind::Boolean if !stack.to_bool(-1) => {
-            stack.pop(1);
-            return Ok(Wish::Not);
-        }
-        _ => stack.pop(1),
     }
-    Ok(Wish::AsItIs)
+    Ok(wish)
 }
 
 /// Calls a function of the script, which is on the stack below its arguments, for one result. The limits hold

@@ -117,23 +117,15 @@ impl<'a> Saver<'a> {
     /// # Errors
     /// `Unstorable` if the metatable says that the table is not to be kept, and what its function raises.
     pub(crate) fn write_made(&mut self, index: c_int, out: &mut Vec<u8>) -> Result<bool> {
-        if slot_of_value(self.stack, index)
-            .is_some_and(|slot| self.heap(|heap| matches!(heap.entries[slot].kind, Kind::Made(_))))
-        {
-            self.write_root(index, out)?;
-            return Ok(true);
+        let is_made = slot_of_value(self.stack, index)
+            .is_some_and(|slot| self.heap(|heap| matches!(heap.entries[slot].kind, Kind::Made(_))));
+        match persist::look(self.stack, index) {
+            Wish::Not => return Err(not_to_be_kept()),
+            Wish::AsItIs if !is_made => return Ok(false),
+            _ => {}
         }
-        let top = self.stack.top();
-        let wish = persist::ask(self.stack, self.context, index)?;
-        let is_made = matches!(wish, Wish::Made);
-        if matches!(wish, Wish::Not) {
-            return Err(not_to_be_kept());
-        }
-        self.stack.set_top(top);
-        if is_made {
-            self.write_root(index, out)?;
-        }
-        Ok(is_made)
+        self.write_root(index, out)?;
+        Ok(true)
     }
 
     fn heap<T>(&self, work: impl FnOnce(&mut Heap) -> T) -> T {

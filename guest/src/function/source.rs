@@ -9,8 +9,9 @@ use crate::error::{Error, Result};
 use crate::lua::context::Context;
 use crate::lua::stack::Stack;
 
-/// Bytes of text that a session keeps of the chunks of earlier calls.
+/// Bytes of text, and number of texts, that are known at a time. Closures of others are persisted from their bytecode.
 const KEPT: usize = 4 << 20;
+const KEPT_COUNT: usize = 4096;
 
 /// A chunk.
 pub(super) struct Source {
@@ -33,6 +34,8 @@ enum SourceText {
 pub(crate) struct Sources {
     /// Texts, in the order in which they were compiled.
     texts: Vec<Source>,
+    /// Bytes of the texts, about.
+    size: usize,
     /// What objects hold, or held; each keeps its place.
     code: Vec<Source>,
 }
@@ -132,7 +135,14 @@ impl Sources {
     /// Takes a text that a call has compiled.
     pub(crate) fn add(&mut self, name: &CStr, source: &str, is_expression: bool) {
         let text = Text::Source(source, is_expression);
+        self.size += source.len();
         self.texts.push(Source::new(name, text));
+        if self.size > KEPT || self.texts.len() > KEPT_COUNT {
+            // The newer half stays: closures are mostly persisted by the chunk that makes them.
+            let left = self.texts.len().div_ceil(2).min(self.texts.len() - 1);
+            self.texts.drain(..left);
+            self.size = self.texts.iter().map(Source::size).sum();
+        }
     }
 
     /// Takes code that an object holds, and tells its place.
@@ -179,11 +189,7 @@ impl Sources {
     pub(crate) fn end(&mut self, keep: bool) {
         if !keep {
             self.texts.clear();
-        }
-        let mut size: usize = self.texts.iter().map(Source::size).sum();
-        while size > KEPT {
-            // Its closures can still be persisted, from their bytecode.
-            size -= self.texts.remove(0).size();
+            self.size = 0;
         }
     }
 }
