@@ -8,9 +8,9 @@
 export type { Decoded } from './cbor/decode.ts';
 export { decode } from './cbor/decode.ts';
 export { encode } from './cbor/encode.ts';
-export type { HostFunctions } from './engine/host.ts';
 export { CuFloat, CuFunctionRef, type Value } from './cbor/values.ts';
 export { Database, open } from './database.ts';
+export type { HostFunctions } from './engine/host.ts';
 export { CuError, type ErrorCode, type ErrorInfo, type LimitName } from './errors.ts';
 export type { CallOptions, OpenOptions } from './options.ts';
 export type { Raw } from './raw.ts';

@@ -44,8 +44,9 @@ export function rawExports(transactor: Transactor<Engine>, mode?: Mode, once = f
       Object.entries(modes).map(([name, own]) => [
         name,
         (...args) =>
-          transactor.submit(mode ?? (own === 'maybe' && (once || keepsGlobals(args)) ? 'write' : own), (engine) =>
-            (engine as unknown as Record<string, Record<string, Export>>)[face]![name]!(...args),
+          transactor.submit(
+            mode ?? (own === 'maybe' && (once || keepsGlobals(args)) ? 'write' : own),
+            (engine) => (engine as unknown as Record<string, Record<string, Export>>)[face]![name]!(...args),
           ),
       ]),
     );

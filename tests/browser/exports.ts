@@ -157,12 +157,7 @@ const CALLS: { readonly [name: string]: Call } = {
   'queries.explain': (raw, args) => raw.queries.explain(value(args, 'query')),
   'lua.eval': (raw, args) => raw.lua.eval(text(args, 'source'), value(args, 'arguments'), options(args)),
   'functions.persist': async (raw, args) => {
-    await raw.functions.persist(
-      text(args, 'table'),
-      text(args, 'name'),
-      text(args, 'source'),
-      options(args),
-    );
+    await raw.functions.persist(text(args, 'table'), text(args, 'name'), text(args, 'source'), options(args));
     return NOTHING;
   },
   'functions.persist-bytecode': async (raw, args) => {
