@@ -1,5 +1,7 @@
 //! Between Rust values and CBOR, through serde.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -20,7 +22,47 @@ pub(crate) fn encode_into<T: Serialize + ?Sized>(
 }
 
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
-    ciborium::from_reader(bytes).map_err(|error| Error::Decode(error.to_string()))
+    ciborium::from_reader(&*readable(bytes)).map_err(|error| Error::Decode(error.to_string()))
+}
+
+/// The bytes as ciborium can read them. It takes any negative integer of 16 bytes for an `i128`, which has no room for
+/// half of them, and fails even where it shall make a value; with a zero before it, it leaves the bytes alone.
+fn readable(bytes: &[u8]) -> Cow<'_, [u8]> {
+    const TAG_AND_HEAD: [u8; 2] = [0xc3, 0x50];
+    let is_large = |at: &[u8]| at[..2] == TAG_AND_HEAD && at[2] >= 0x80;
+    if !bytes.windows(3).any(is_large) {
+        return Cow::Borrowed(bytes);
+    }
+    // The same bytes may stand in a text, so they are looked for where an item begins.
+    let mut out = Vec::with_capacity(bytes.len() + 16);
+    let mut rest = bytes;
+    while let Some((&first, behind)) = rest.split_first() {
+        if rest.len() > 2 && is_large(rest) {
+            out.extend_from_slice(&[0xc3, 0x51, 0x00]);
+            out.extend_from_slice(&rest[2..rest.len().min(18)]);
+            rest = &rest[rest.len().min(18)..];
+            continue;
+        }
+        let info = first & 0x1f;
+        let size = if (24..28).contains(&info) {
+            1 << (info - 24)
+        } else {
+            0
+        };
+        let argument = behind
+            .iter()
+            .take(size)
+            .fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+        let content = match first >> 5 {
+            2 | 3 if size == 0 => usize::from(info),
+            2 | 3 => usize::try_from(argument).unwrap_or(usize::MAX),
+            _ => 0,
+        };
+        let (item, behind) = rest.split_at(rest.len().min(content.saturating_add(1 + size)));
+        out.extend_from_slice(item);
+        rest = behind;
+    }
+    Cow::Owned(out)
 }
 
 /// The arguments of a call: a tuple, an array or a `Vec`; `()` for none.

@@ -2,7 +2,7 @@
 //!
 //! | value | JSON |
 //! |---|---|
-//! | integer | a number without point and exponent; all 64 bits are exact |
+//! | integer | a number without point and exponent; beyond 64 bits `{"$int": "…"}` with its digits, which is a number again in text: see [`from_text`] and [`to_text`] |
 //! | float | a number with a point or an exponent: `1.0`, not `1` |
 //! | NaN, infinity | `{"$float": "nan"}`, `{"$float": "inf"}`, `{"$float": "-inf"}` |
 //! | byte string | `{"$bytes": "…"}`, in standard base64 |
@@ -11,7 +11,7 @@
 //! | everything else | as it is in JSON |
 //!
 //! An object with one member of such a name is written as `$map`, so that nothing is mistaken for
-//! something else. Integers in JSON that need more than 64 bits become floats.
+//! something else.
 //!
 //! ```
 //! use cu_db::json;
@@ -22,19 +22,43 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod text;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use num_bigint::{BigInt, Sign};
 use serde_json::{Map, Number, Value as Json};
 
 use crate::{Error, Value, cbor};
 
+pub use text::{Exact, from_text, to_text, to_text_pretty};
+
 const BYTES: &str = "$bytes";
 const FLOAT: &str = "$float";
 const FUNCTION: &str = "$function";
+const INT: &str = "$int";
 const MAP: &str = "$map";
 
 /// The CBOR tag of a persisted function.
 const FUNCTION_TAG: u64 = 40_000;
+
+/// The CBOR tags of integers beyond 64 bits: of 0 and more, and below.
+const POSITIVE_TAG: u64 = 2;
+const NEGATIVE_TAG: u64 = 3;
+
+/// Whether a document is a persisted function.
+#[must_use]
+pub fn is_function(document: &Value) -> bool {
+    matches!(document, Value::Tag(FUNCTION_TAG, _))
+}
+
+/// The value of a JSON value.
+///
+/// # Errors
+/// As [`to_cbor`].
+pub fn to_value(json: &Json) -> Result<Value, Error> {
+    cbor::decode(&to_cbor(json)?)
+}
 
 /// The CBOR of a JSON value, its maps in order.
 ///
@@ -86,7 +110,7 @@ fn special(members: &Map<String, Json>) -> Option<(&str, &Json)> {
 }
 
 fn is_special(name: &str) -> bool {
-    [BYTES, FLOAT, FUNCTION, MAP].contains(&name)
+    [BYTES, FLOAT, FUNCTION, INT, MAP].contains(&name)
 }
 
 fn append_number(bytes: &mut Vec<u8>, number: &Number) {
@@ -108,6 +132,10 @@ fn append_special(bytes: &mut Vec<u8>, name: &str, value: &Json) -> Result<(), E
                 .decode(text)
                 .map_err(|error| wrong(&format!("base64: {error}")))?;
             cbor::put_bytes(bytes, &decoded);
+        }
+        INT => {
+            let integer = value.as_str().and_then(|digits| digits.parse().ok());
+            append_integer(bytes, &integer.ok_or_else(|| wrong("a text of digits"))?);
         }
         FLOAT => cbor::put_float(
             bytes,
@@ -143,6 +171,16 @@ fn append_special(bytes: &mut Vec<u8>, name: &str, value: &Json) -> Result<(), E
     Ok(())
 }
 
+fn append_integer(bytes: &mut Vec<u8>, integer: &BigInt) {
+    if let Ok(integer) = i64::try_from(integer) {
+        return cbor::put_integer(bytes, integer);
+    }
+    let negative = integer.sign() == Sign::Minus;
+    let number = if negative { !integer } else { integer.clone() };
+    cbor::put_head(bytes, 6, if negative { NEGATIVE_TAG } else { POSITIVE_TAG });
+    cbor::put_bytes(bytes, &number.to_bytes_be().1);
+}
+
 /// The JSON of a CBOR value.
 ///
 /// # Errors
@@ -154,7 +192,7 @@ pub fn from_cbor(bytes: &[u8]) -> Result<Json, Error> {
 /// The JSON of a value.
 ///
 /// # Errors
-/// [`Error::Decode`] for a value that isn't one of Cu's: another tag, an integer of more than 64 bits.
+/// [`Error::Decode`] for a value that isn't one of Cu's, such as another tag.
 pub fn from_value(value: Value) -> Result<Json, Error> {
     Ok(match value {
         Value::Null => Json::Null,
@@ -163,9 +201,11 @@ pub fn from_value(value: Value) -> Result<Json, Error> {
             let integer = i128::from(integer);
             let number = i64::try_from(integer)
                 .map(Number::from)
-                .or_else(|_| u64::try_from(integer).map(Number::from))
-                .map_err(|_| Error::Decode(format!("{integer} has more than 64 bits")))?;
-            Json::Number(number)
+                .or_else(|_| u64::try_from(integer).map(Number::from));
+            match number {
+                Ok(number) => Json::Number(number),
+                Err(_) => tagged(INT, integer.to_string().into()),
+            }
         }
         Value::Float(float) => match Number::from_f64(float) {
             Some(number) => Json::Number(number),
@@ -182,6 +222,14 @@ pub fn from_value(value: Value) -> Result<Json, Error> {
                 .collect::<Result<_, _>>()?,
         ),
         Value::Map(members) => return from_map(members),
+        Value::Tag(tag @ (POSITIVE_TAG | NEGATIVE_TAG), content) => {
+            let Value::Bytes(bytes) = *content else {
+                return Err(Error::Decode("a big integer has no bytes".to_owned()));
+            };
+            let number = BigInt::from_bytes_be(Sign::Plus, &bytes);
+            let integer = if tag == NEGATIVE_TAG { !number } else { number };
+            tagged(INT, integer.to_string().into())
+        }
         Value::Tag(FUNCTION_TAG, number) => tagged(FUNCTION, from_value(*number)?),
         other => return Err(Error::Decode(format!("{other:?} is no value of Cu"))),
     })

@@ -80,9 +80,14 @@ export function encodeMap(entries: readonly (readonly [Uint8Array, Uint8Array])[
 }
 
 function writeInteger(value: bigint, out: Writer): void {
-  if (value < -(2n ** 63n) || value >= 2n ** 63n) throw new Error(`${value} has more than 64 bits`);
-  if (value < 0n) out.head(1, -1n - value);
-  else out.head(0, value);
+  const number = value < 0n ? -1n - value : value;
+  if (number < 2n ** 63n) {
+    out.head(value < 0n ? 1 : 0, number);
+    return;
+  }
+  const digits = number.toString(16);
+  out.head(6, value < 0n ? 3 : 2);
+  writeString(2, fromHex(digits.length % 2 === 0 ? digits : `0${digits}`), out);
 }
 
 function writeString(major: number, bytes: Uint8Array, out: Writer): void {

@@ -7,6 +7,7 @@ use mlua::ffi::{self, lua_upvalueindex};
 use super::context::{HOOK_STEP, context, enter, misuse, slot};
 use super::decode::mark;
 use super::external;
+use super::require::require;
 use super::stack::{Native, Stack, lua_State};
 use super::text;
 
@@ -28,6 +29,7 @@ pub(super) const FUNCTIONS: &[(&str, Native)] = &[
     ("rawget", raw_get),
     ("rawlen", raw_len),
     ("rawset", raw_set),
+    ("require", require),
     ("setmetatable", set_metatable),
     ("tostring", text::to_string),
     ("xpcall", xpcall),

@@ -61,6 +61,7 @@ pub(crate) struct Marks {
     pub map: Cell<*const c_void>,
     pub external: Cell<*const c_void>,
     pub globals: Cell<*const c_void>,
+    pub bigint: Cell<*const c_void>,
 }
 
 /// Shared by the C functions of one machine.

@@ -2,6 +2,7 @@
 
 use std::ffi::c_int;
 
+use super::bigint;
 use super::context::{Context, slot};
 use super::stack::{REGISTRY, Stack};
 use crate::error::{Error, Result};
@@ -61,6 +62,7 @@ pub(crate) fn push_scalar(stack: Stack, item: Item<'_>) {
     match item {
         Item::Bool(value) => stack.push_bool(value),
         Item::Int(int) => stack.push_integer(int),
+        Item::Big(big) => bigint::push(stack, big),
         Item::Float(float) => stack.push_number(float),
         Item::Text(text) => stack.push_bytes(text.as_bytes()),
         Item::Bytes(bytes) => stack.push_bytes(bytes),

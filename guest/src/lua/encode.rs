@@ -3,6 +3,7 @@
 use std::ffi::{c_int, c_void};
 use std::ops::Range;
 
+use super::bigint;
 use super::context::Context;
 use super::decode::Shape;
 use super::external;
@@ -112,6 +113,10 @@ pub(crate) fn write_scalar(stack: Stack, index: c_int, out: &mut Vec<u8>) -> boo
             None => write_float(out, stack.to_number(index)),
         },
         Kind::String => write_string(out, stack.to_bytes(index).unwrap_or_default()),
+        Kind::Userdata => match bigint::value(stack, index) {
+            Some(value) => out.extend_from_slice(value),
+            None => return false,
+        },
         _ => return false,
     }
     true
@@ -147,7 +152,7 @@ pub(crate) fn step_of(stack: Stack, index: c_int) -> String {
         }
         Kind::Number => format!("[{}]", stack.number_text(index)),
         Kind::Boolean => format!("[{}]", stack.to_bool(index)),
-        other => format!("[{}]", other.name()),
+        _ => format!("[{}]", bigint::kind_name(stack, index)),
     }
 }
 
@@ -351,7 +356,7 @@ impl Encoder<'_, '_> {
                     "",
                     format!(
                         "{} can't be a key of a stored table; use strings, numbers or booleans",
-                        stack.kind(value - 1).name()
+                        bigint::kind_name(stack, value - 1)
                     ),
                 )));
             }

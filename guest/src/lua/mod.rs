@@ -6,6 +6,7 @@
 //! `longjmp`. `stack.rs` has the rules for that, `context.rs` what all C functions share.
 
 pub(crate) mod base;
+pub(crate) mod bigint;
 mod budget;
 mod clock;
 pub(crate) mod context;
@@ -15,6 +16,7 @@ pub(crate) mod external;
 mod host;
 mod library;
 mod memory;
+mod require;
 mod sandbox;
 pub(crate) mod stack;
 #[cfg(test)]
@@ -310,6 +312,7 @@ impl Machine {
         context.relaxed(|| {
             stack.set_top(0);
             context.external.clear();
+            require::forget(stack);
             let keep = sandbox::has_kept(stack);
             if result.is_err() {
                 function::forget(stack, context, keep);

@@ -9,7 +9,7 @@ use mlua::ffi;
 
 use super::context::{Context, slot};
 use super::stack::{Kind, Native, REGISTRY, Stack, lua_State};
-use super::{base, clock, external, library};
+use super::{base, bigint, clock, external, library};
 
 /// The libraries whose tables scripts see, but `os`.
 const LIBRARIES: &[(&str, unsafe extern "C-unwind" fn(*mut lua_State) -> c_int)] = &[
@@ -75,6 +75,7 @@ pub(super) fn open(stack: Stack, context: &Context) {
         stack.raw_get_integer(REGISTRY, slot::HOME);
         stack.raw_set_field(base, name);
     }
+    bigint::open(stack, context, push_read_only);
     permanents(stack, base);
     // Tracebacks name functions by what is loaded.
     stack.raw_get_field(REGISTRY, "_LOADED");
@@ -166,6 +167,12 @@ fn permanents(stack: Stack, base: c_int) {
     stack.create_table(0, 256);
     let permanents = stack.top();
     add_permanents(stack, base, permanents, "");
+    // What is no global, and only `require` gives.
+    stack.create_table(0, 1);
+    bigint::push_module(stack);
+    stack.raw_set_field(-2, bigint::NAME);
+    add_permanents(stack, stack.top(), permanents, "");
+    stack.pop(1);
     stack.raw_set_integer(REGISTRY, slot::PERMANENTS);
 }
 

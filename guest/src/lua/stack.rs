@@ -215,6 +215,16 @@ impl Stack {
         text
     }
 
+    /// Pushes the number that a text is for Lua; 0 if it is none.
+    pub(crate) fn push_number_of(self, text: &str) {
+        let text = std::ffi::CString::new(text).unwrap_or_default();
+        // SAFETY: as the module says; the text ends with a zero byte.
+        let size = unsafe { ffi::lua_stringtonumber(self.state, text.as_ptr()) };
+        if size == 0 {
+            self.push_integer(0);
+        }
+    }
+
     pub(crate) fn push_bool(self, value: bool) {
         // SAFETY: as the module says.
         unsafe { ffi::lua_pushboolean(self.state, c_int::from(value)) }
@@ -225,6 +235,25 @@ impl Stack {
         // SAFETY: as the module says; Lua copies the bytes.
         unsafe {
             ffi::lua_pushlstring(self.state, bytes.as_ptr().cast(), bytes.len());
+        }
+    }
+
+    /// Pushes a userdata that holds the bytes; Lua frees it, and there is nothing to finalize.
+    pub(crate) fn push_block(self, bytes: &[u8]) {
+        // SAFETY: as the module says; the new block has room for the bytes.
+        unsafe {
+            let block = ffi::lua_newuserdatauv(self.state, bytes.len(), 0);
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), block.cast(), bytes.len());
+        }
+    }
+
+    /// What [`Stack::push_block`] put into a userdata. The bytes live as long as it does: the caller holds them
+    /// no longer.
+    pub(crate) fn block<'a>(self, index: c_int) -> &'a [u8] {
+        // SAFETY: as the module says; the block was filled when it was made, and never changes.
+        unsafe {
+            let block = ffi::lua_touserdata(self.state, index);
+            std::slice::from_raw_parts(block.cast(), self.raw_length(index))
         }
     }
 

@@ -1,7 +1,7 @@
 /** CBOR to values. What the component returns is deterministic, but any well-formed CBOR is read. */
 import { CuError } from '../errors.ts';
 import { fromHalf } from './float16.ts';
-import { CuFunctionRef, FUNCTION_TAG } from './values.ts';
+import { CuFunctionRef, FUNCTION_TAG, NEGATIVE_TAG, POSITIVE_TAG } from './values.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -184,6 +184,10 @@ class Reader {
     const content = this.value(depth + 1);
     if (tag === FUNCTION_TAG && typeof content === 'number' && content >= 0)
       return new CuFunctionRef(content);
+    if ((tag === POSITIVE_TAG || tag === NEGATIVE_TAG) && content instanceof Uint8Array) {
+      const number = bigintOf(content);
+      return small(tag === NEGATIVE_TAG ? -1n - number : number);
+    }
     throw malformed(`tag ${tag} is unknown`);
   }
 
@@ -224,6 +228,17 @@ class Reader {
 
 function safe(value: number): number | bigint {
   return Number.isSafeInteger(value) ? value : BigInt(value);
+}
+
+/** The number that bytes are, the first one the highest. */
+function bigintOf(bytes: Uint8Array): bigint {
+  let digits = '';
+  for (const byte of bytes) digits += byte.toString(16).padStart(2, '0');
+  return BigInt(`0x0${digits}`);
+}
+
+function small(value: bigint): number | bigint {
+  return -Number.MAX_SAFE_INTEGER <= value && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value;
 }
 
 function decodeText(bytes: Uint8Array): string {

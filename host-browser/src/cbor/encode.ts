@@ -2,7 +2,15 @@
 import { compareBytes } from '../bytes.ts';
 import { CuError } from '../errors.ts';
 import { toHalf } from './float16.ts';
-import { CuFloat, CuFunctionRef, FUNCTION_TAG, isPlainObject, type Value } from './values.ts';
+import {
+  CuFloat,
+  CuFunctionRef,
+  FUNCTION_TAG,
+  isPlainObject,
+  NEGATIVE_TAG,
+  POSITIVE_TAG,
+  type Value,
+} from './values.ts';
 
 /** Deeper than any value may be; what is deeper still is most likely cyclic. */
 const MAXIMUM_DEPTH = 1000;
@@ -20,8 +28,8 @@ class Unencodable extends Error {}
 
 /**
  * Encodes a value. Throws a `CuError` with the code `invalid-value` and the path as its place for
- * what can't be encoded: functions, symbols, class instances, cyclic values, lone surrogates and
- * integers beyond 64 bits. `place` is what the path begins with.
+ * what can't be encoded: functions, symbols, class instances, cyclic values and lone surrogates.
+ * `place` is what the path begins with.
  */
 export function encode(value: Value, place = 'value'): Uint8Array {
   const writer = new Writer();
@@ -76,8 +84,20 @@ class Writer {
   }
 
   bigint(value: bigint): void {
-    if (value >= 0n) this.#bigHead(0, value);
-    else this.#bigHead(0x20, -1n - value);
+    const major = value < 0n ? 0x20 : 0;
+    const number = value < 0n ? -1n - value : value;
+    if (number <= 0xffff_ffffn) this.#head(major, Number(number));
+    else if (number < 2n ** 63n) {
+      this.#reserve(9);
+      this.#bytes[this.#size] = major | 27;
+      this.#view.setBigUint64(this.#size + 1, number);
+      this.#size += 9;
+    } else {
+      const bytes = bytesOf(number);
+      this.#head(0xc0, value < 0n ? NEGATIVE_TAG : POSITIVE_TAG);
+      this.#head(0x40, bytes.length);
+      this.#append(bytes);
+    }
   }
 
   float(value: number): void {
@@ -202,18 +222,6 @@ class Writer {
     }
   }
 
-  #bigHead(major: number, value: bigint): void {
-    if (value <= 0xffff_ffffn) {
-      this.#head(major, Number(value));
-      return;
-    }
-    if (value > 0xffff_ffff_ffff_ffffn) throw new Unencodable();
-    this.#reserve(9);
-    this.#bytes[this.#size] = major | 27;
-    this.#view.setBigUint64(this.#size + 1, value);
-    this.#size += 9;
-  }
-
   #byte(byte: number): void {
     this.#reserve(1);
     this.#bytes[this.#size++] = byte;
@@ -232,6 +240,16 @@ class Writer {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer);
   }
+}
+
+/** The bytes of a number that is not negative, the first one the highest. */
+function bytesOf(number: bigint): Uint8Array {
+  const digits = number.toString(16);
+  const bytes = new Uint8Array((digits.length + 1) >>> 1);
+  // An odd digit stands alone in the first byte.
+  for (let at = bytes.length, end = digits.length; at-- > 0; end -= 2)
+    bytes[at] = Number.parseInt(digits.slice(Math.max(0, end - 2), end), 16);
+  return bytes;
 }
 
 /** Member names in the order of their encodings. */
@@ -275,10 +293,6 @@ function search(
       return { path, reason: "is a function, which can't be stored; persist Lua source instead" };
     case 'symbol':
       return { path, reason: 'is a symbol, which is no value' };
-    case 'bigint':
-      return -(2n ** 64n) <= value && value < 2n ** 64n
-        ? undefined
-        : { path, reason: 'is an integer of more than 64 bits' };
     case 'string':
       return value.isWellFormed()
         ? undefined

@@ -42,6 +42,10 @@ export type Value =
 /** The CBOR tag of persisted functions, around the function's number. */
 export const FUNCTION_TAG = 40_000;
 
+/** The CBOR tags of integers beyond 64 bits: of 0 and more, and below. */
+export const POSITIVE_TAG = 2;
+export const NEGATIVE_TAG = 3;
+
 /** Whether something is an object without a class, made in this realm or another. */
 export function isPlainObject(value: object): boolean {
   const prototype = Object.getPrototypeOf(value);

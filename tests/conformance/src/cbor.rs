@@ -38,6 +38,45 @@ pub fn int(value: i64, out: &mut Vec<u8>) {
     }
 }
 
+/// Writes an integer of any size from its decimal digits; none for anything else.
+#[must_use]
+pub fn integer(digits: &str, out: &mut Vec<u8>) -> Option<()> {
+    if let Ok(value) = digits.parse() {
+        int(value, out);
+        return Some(());
+    }
+    let (tag, digits) = match digits.strip_prefix('-') {
+        Some(digits) => (3, digits),
+        None => (2, digits),
+    };
+    // The bytes of the number, the lowest first.
+    let mut number: Vec<u8> = Vec::new();
+    for digit in digits.chars() {
+        let mut carry = digit.to_digit(10)?;
+        for byte in &mut number {
+            carry += u32::from(*byte) * 10;
+            *byte = carry.to_le_bytes()[0];
+            carry >>= 8;
+        }
+        if carry > 0 {
+            number.push(carry.to_le_bytes()[0]);
+        }
+    }
+    if tag == 3 {
+        // What stands there is -1 minus the integer.
+        let zeros = number.iter().take_while(|byte| **byte == 0).count();
+        number[..zeros].fill(0xff);
+        number[zeros] -= 1;
+        if number.last() == Some(&0) {
+            number.pop();
+        }
+    }
+    number.reverse();
+    head(6, tag, out);
+    bytes(&number, out);
+    Some(())
+}
+
 /// Writes a text.
 pub fn text(value: &str, out: &mut Vec<u8>) {
     head(3, value.len() as u64, out);

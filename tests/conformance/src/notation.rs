@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json};
 
-use crate::cbor::{bytes, head, hex, int, map, open, text};
+use crate::cbor::{bytes, head, hex, int, integer, map, open, text};
 
 /// JSON numbers beyond this are not exact in every reader.
 const MAX_SAFE: i64 = (1 << 53) - 1;
@@ -74,7 +74,7 @@ fn special(members: &Map<String, Json>) -> Result<Option<(&str, &Json)>, String>
 fn write_special(name: &str, operand: &Json, out: &mut Vec<u8>) -> Result<(), String> {
     let wrong = || format!("{name} can't have {operand}");
     match (name, operand) {
-        ("$int", Json::String(digits)) => int(digits.parse().map_err(|_| wrong())?, out),
+        ("$int", Json::String(digits)) => integer(digits, out).ok_or_else(wrong)?,
         ("$float", Json::String(digits)) => float(digits.parse().map_err(|_| wrong())?, out),
         ("$bytes", Json::String(digits)) => bytes(&hex(digits)?, out),
         ("$cbor", Json::String(digits)) => out.extend(hex(digits)?),
@@ -191,6 +191,31 @@ mod tests {
             (json!(1000), "1903e8"),
             (json!(1_000_000), "1a000f4240"),
             (json!({"$int": "1000000000000"}), "1b000000e8d4a51000"),
+            (
+                json!({"$int": "18446744073709551616"}),
+                "c249010000000000000000",
+            ),
+            (
+                json!({"$int": "-18446744073709551617"}),
+                "c349010000000000000000",
+            ),
+            (json!({"$int": "9223372036854775807"}), "1b7fffffffffffffff"),
+            (
+                json!({"$int": "9223372036854775808"}),
+                "c2488000000000000000",
+            ),
+            (
+                json!({"$int": "-9223372036854775808"}),
+                "3b7fffffffffffffff",
+            ),
+            (
+                json!({"$int": "-9223372036854775809"}),
+                "c3488000000000000000",
+            ),
+            (
+                json!({"$int": "-18446744073709551616"}),
+                "c348ffffffffffffffff",
+            ),
             (json!(-1), "20"),
             (json!(-1000), "3903e7"),
             (json!({"$float": "0.0"}), "f90000"),

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::FUNCTION_TAG;
+use super::big::{self, MAX_INTEGER_SIZE, NEGATIVE_TAG, POSITIVE_TAG, write_integer};
 use super::number::{float_to_int, half_to_float};
 use super::skip;
 use super::write::{
@@ -185,13 +186,10 @@ impl<'a> Reader<'a> {
         match first >> 5 {
             0 | 1 => {
                 let argument = self.definite(first)?;
-                let Ok(positive) = i64::try_from(argument) else {
-                    return Err(Fault::new(
-                        "the integer does not fit into 64 bits with a sign; send it as a float or a text",
-                    ));
-                };
+                // What has no room in 64 bits with a sign is a big integer.
+                self.deterministic &= i64::try_from(argument).is_ok();
                 if let Some(out) = &mut self.output {
-                    write_int(out, if first >> 5 == 0 { positive } else { !positive });
+                    write_integer(out, first >> 5 == 1, &argument.to_be_bytes());
                 }
                 Ok(())
             }
@@ -356,13 +354,14 @@ impl<'a> Reader<'a> {
             0 | 1 => {
                 let argument = self.definite(first)?;
                 let Ok(positive) = i64::try_from(argument) else {
-                    return Err(Fault::new(
-                        "a map's key does not fit into 64 bits with a sign",
-                    ));
+                    return Err(big_key());
                 };
                 if !self.deterministic {
                     write_int(&mut key, if first >> 5 == 0 { positive } else { !positive });
                 }
+            }
+            6 if matches!(u64::from(first & 0x1f), POSITIVE_TAG | NEGATIVE_TAG) => {
+                return Err(big_key());
             }
             _ if matches!(first, 0xf4 | 0xf5) => {}
             _ if matches!(first, 0xf9..=0xfb) => {
@@ -393,14 +392,43 @@ impl<'a> Reader<'a> {
 
     fn tagged(&mut self, first: u8) -> Checked<()> {
         let tag = self.definite(first)?;
+        if matches!(tag, POSITIVE_TAG | NEGATIVE_TAG) {
+            return self.big(tag == NEGATIVE_TAG);
+        }
         if tag != FUNCTION_TAG {
             return Err(Fault::new(format!(
-                "CBOR tag {tag} has no meaning here; send dates as texts or numbers, and big integers as texts"
+                "CBOR tag {tag} has no meaning here; send dates as texts or numbers"
             )));
         }
         Err(Fault::new(
             "a persisted function can't be sent as a value; persist it under the name it shall have",
         ))
+    }
+
+    /// The rest of a big integer, whose tag has been read.
+    fn big(&mut self, negative: bool) -> Checked<()> {
+        let first = self.byte()?;
+        if first >> 5 != 2 {
+            return Err(Fault::new(
+                "a big integer has to be a byte string behind its tag",
+            ));
+        }
+        let bytes = self.string(first)?;
+        let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+        let bytes = &bytes[zeros..];
+        if bytes.len() > MAX_INTEGER_SIZE {
+            let mut fault = Fault::new(format!(
+                "the integer has {} bytes, at most {MAX_INTEGER_SIZE} are allowed; send it as a byte string or a text",
+                bytes.len()
+            ));
+            fault.limit = Some((Limit::ValueSize, MAX_INTEGER_SIZE as u64));
+            return Err(fault);
+        }
+        self.deterministic &= zeros == 0 && big::small(bytes).is_none();
+        if let Some(out) = &mut self.output {
+            write_integer(out, negative, bytes);
+        }
+        Ok(())
     }
 
     fn float(&mut self, first: u8) -> Checked<f64> {
@@ -442,6 +470,10 @@ impl<'a> Reader<'a> {
             ))),
         }
     }
+}
+
+fn big_key() -> Box<Fault> {
+    Fault::new("a map's key does not fit into 64 bits with a sign; use its text")
 }
 
 /// `.name` or `[1]`, for the path in a message.

@@ -1,5 +1,6 @@
 //! Reading accepted values in place.
 
+use super::big::{Big, NEGATIVE_TAG, POSITIVE_TAG};
 use super::number::half_to_float;
 
 /// One value, as far as it can be seen without reading what is inside it.
@@ -11,6 +12,8 @@ pub enum Item<'a> {
     Bool(bool),
     /// An integer.
     Int(i64),
+    /// An integer beyond 64 bits.
+    Big(Big<'a>),
     /// A float.
     Float(f64),
     /// A text.
@@ -100,6 +103,14 @@ impl<'a> Item<'a> {
             }
             4 => Item::List(within(argument, rest.len()), rest),
             5 => Item::Map(within(argument, rest.len() / 2), rest),
+            6 if matches!(argument, POSITIVE_TAG | NEGATIVE_TAG) => {
+                let (_, length, size) = head(rest);
+                let rest = &rest[size..];
+                Item::Big(Big {
+                    negative: argument == NEGATIVE_TAG,
+                    bytes: &rest[..within(length, rest.len())],
+                })
+            }
             6 => match Item::of(rest) {
                 Item::Text(name) => Item::Library(name),
                 Item::Bytes(view) => Item::View(view),
@@ -123,6 +134,7 @@ impl<'a> Item<'a> {
             Item::Null => "null",
             Item::Bool(_) => "a boolean",
             Item::Int(_) => "an integer",
+            Item::Big(_) => "an integer beyond 64 bits",
             Item::Float(_) => "a float",
             Item::Text(_) => "a text",
             Item::Bytes(_) => "a byte string",

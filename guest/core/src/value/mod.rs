@@ -8,6 +8,7 @@
 //! The data model and its corner cases are written down in `docs/format.md`.
 
 mod accept;
+mod big;
 mod edit;
 mod item;
 mod number;
@@ -17,6 +18,7 @@ mod path;
 mod write;
 
 pub use accept::{MAX_DEPTH, MAX_SIZE, accept, accept_argument};
+pub use big::{Big, MAX_INTEGER_SIZE, write_integer};
 pub use edit::{EditError, remove, set};
 pub use item::{Elements, Entries, Item, elements, entries, has_objects, references, skip};
 pub use number::{compare_int_float, float_to_int};

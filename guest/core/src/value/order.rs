@@ -6,6 +6,7 @@
 
 use std::cmp::Ordering;
 
+use super::big::{Big, Floor};
 use super::item::{Item, elements, entries};
 use super::number::compare_int_float;
 
@@ -29,12 +30,20 @@ const ESCAPE: u8 = 0x01;
 /// From here on, an integer may differ from the float below it.
 const TWO_53: f64 = 9_007_199_254_740_992.0;
 
+/// From here on, it may differ by more than two bytes can say.
+const TWO_64: f64 = 18_446_744_073_709_551_616.0;
+
+/// Stands behind the lowest finite float, for an integer below it and for all others.
+const BELOW_ALL: u8 = 0;
+const NOT_BELOW: u8 = 1;
+
 /// Appends the encoding of a value.
 pub fn encode_ordered(value: &[u8], out: &mut Vec<u8>) {
     match Item::of(value) {
         Item::Null => out.push(NULL),
         Item::Bool(value) => out.push(if value { TRUE } else { FALSE }),
         Item::Int(int) => encode_int(int, out),
+        Item::Big(big) => encode_big(big, out),
         Item::Float(float) if float.is_nan() => out.push(NAN),
         Item::Float(float) => encode_number(float, 0, out),
         Item::Text(text) => encode_string(TEXT, text.as_bytes(), out),
@@ -70,7 +79,7 @@ pub fn class(value: &[u8]) -> (u8, u8) {
     match Item::of(value) {
         Item::Null => (NULL, NULL + 1),
         Item::Bool(_) => (FALSE, TRUE + 1),
-        Item::Int(_) | Item::Float(_) => (NAN, NUMBER + 1),
+        Item::Int(_) | Item::Big(_) | Item::Float(_) => (NAN, NUMBER + 1),
         Item::Text(_) => (TEXT, TEXT + 1),
         Item::Bytes(_) => (BYTES, BYTES + 1),
         Item::List(..) => (LIST, LIST + 1),
@@ -82,6 +91,16 @@ pub fn class(value: &[u8]) -> (u8, u8) {
 /// A number is the float just below or at it, in an order of bits, and, where floats are wider apart than
 /// integers, what is left.
 fn encode_number(float: f64, rest: u16, out: &mut Vec<u8>) {
+    encode_float(float, out);
+    if float.abs() >= TWO_53 && float.is_finite() {
+        if float == f64::MIN {
+            out.push(NOT_BELOW);
+        }
+        out.extend_from_slice(&rest.to_be_bytes());
+    }
+}
+
+fn encode_float(float: f64, out: &mut Vec<u8>) {
     let float = if float == 0.0 { 0.0 } else { float };
     let bits = float.to_bits();
     let ordered = if bits >> 63 == 1 {
@@ -91,23 +110,56 @@ fn encode_number(float: f64, rest: u16, out: &mut Vec<u8>) {
     };
     out.push(NUMBER);
     out.extend_from_slice(&ordered.to_be_bytes());
-    if float.abs() >= TWO_53 && float.is_finite() {
-        out.extend_from_slice(&rest.to_be_bytes());
-    }
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    clippy::cast_sign_loss,
-    reason = "the rest is what the float lost, below 2,048"
-)]
+#[expect(clippy::cast_precision_loss, reason = "what is lost is made up for")]
 fn encode_int(int: i64, out: &mut Vec<u8>) {
     let mut below = int as f64;
     if below as i128 > i128::from(int) {
         below = below.next_down();
     }
-    encode_number(below, (i128::from(int) - below as i128) as u16, out);
+    encode_near(below, i128::from(int), out);
+}
+
+/// An integer less than 2^64 away from zero.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the rest is what the float lost, below 2,048"
+)]
+fn encode_near(below: f64, int: i128, out: &mut Vec<u8>) {
+    encode_number(below, (int - below as i128) as u16, out);
+}
+
+/// Beyond 2^64, what is left is the integer itself: how many bytes it has, and these in two's complement. Between
+/// two neighbouring floats, all integers have as many.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "big integers are not that long"
+)]
+fn encode_big(big: Big<'_>, out: &mut Vec<u8>) {
+    let Floor { float, is_exact } = big.floor();
+    if let (Some(float), Some(int)) = (float, big.to_i128())
+        && float.abs() < TWO_64
+    {
+        return encode_near(float, int, out);
+    }
+    let length = big.bytes.len() as u16;
+    match float {
+        Some(float) => {
+            encode_number(float, if is_exact { 0 } else { length }, out);
+            if is_exact {
+                return;
+            }
+        }
+        None => {
+            encode_float(f64::MIN, out);
+            out.push(BELOW_ALL);
+            out.extend_from_slice(&(!length).to_be_bytes());
+        }
+    }
+    let inversion = if big.negative { u8::MAX } else { 0 };
+    out.extend(big.bytes.iter().map(|byte| byte ^ inversion));
 }
 
 fn encode_string(first: u8, string: &[u8], out: &mut Vec<u8>) {
@@ -137,10 +189,19 @@ pub fn skip_ordered(bytes: &[u8]) -> Option<usize> {
                 !ordered
             };
             let float = f64::from_bits(bits);
-            if float.abs() >= TWO_53 && float.is_finite() {
-                11
+            let is_lowest = float == f64::MIN;
+            let inversion = match bytes.get(9) {
+                Some(&BELOW_ALL) if is_lowest => u16::MAX,
+                _ => 0,
+            };
+            let head = 9 + usize::from(is_lowest);
+            if float.abs() < TWO_53 || !float.is_finite() {
+                head
+            } else if float.abs() < TWO_64 {
+                head + 2
             } else {
-                9
+                let rest = u16::from_be_bytes(*bytes.get(head..)?.first_chunk()?);
+                head + 2 + usize::from(rest ^ inversion)
             }
         }
         TEXT | BYTES | LIBRARY => bytes.iter().position(|byte| *byte == END)? + 1,
@@ -164,6 +225,11 @@ pub fn compare(left: &[u8], right: &[u8]) -> Ordering {
         (Item::Int(a), Item::Int(b)) => a.cmp(&b),
         (Item::Int(a), Item::Float(b)) => compare_int_float(a, b),
         (Item::Float(a), Item::Int(b)) => compare_int_float(b, a).reverse(),
+        (Item::Big(a), Item::Big(b)) => a.compare(b),
+        (Item::Big(a), Item::Int(_)) => a.compare_int(),
+        (Item::Int(_), Item::Big(b)) => b.compare_int().reverse(),
+        (Item::Big(a), Item::Float(b)) => a.compare_float(b),
+        (Item::Float(a), Item::Big(b)) => b.compare_float(a).reverse(),
         (Item::Float(a), Item::Float(b)) => a
             .partial_cmp(&b)
             .unwrap_or_else(|| b.is_nan().cmp(&a.is_nan())),
@@ -183,7 +249,7 @@ pub fn compare(left: &[u8], right: &[u8]) -> Ordering {
 pub fn equal(left: &[u8], right: &[u8]) -> bool {
     left == right
         || match left.first().map(|first| first >> 5) {
-            Some(0 | 1 | 4 | 5 | 7) => compare(left, right) == Ordering::Equal,
+            Some(0 | 1 | 4..=7) => compare(left, right) == Ordering::Equal,
             _ => false,
         }
 }

@@ -226,7 +226,7 @@ pub(crate) fn checked_key(stack: Stack, index: c_int) -> Result<Key> {
             "key",
             format!(
                 "{} can't be a document's key; use a string or an integer",
-                stack.kind(index).name()
+                crate::lua::bigint::kind_name(stack, index)
             ),
         ))
     })

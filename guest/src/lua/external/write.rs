@@ -328,7 +328,7 @@ fn assign_inside(
             view.path(),
             format!(
                 "{} can't be a key of a stored table; use strings, numbers or booleans",
-                stack.kind(key).name()
+                crate::lua::bigint::kind_name(stack, key)
             ),
         ));
     }

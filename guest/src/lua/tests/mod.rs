@@ -1,12 +1,16 @@
 //! What scripts can rely on, and what they can't get around.
 
+mod bigint;
 mod convert;
 mod external;
 mod limits;
+mod require;
 mod sandbox;
 
 use std::cell::RefCell;
 use std::rc::Rc;
+
+use num_bigint::{BigInt, Sign};
 
 use super::{CallOptions, Console, Machine};
 use crate::database::{CatalogCache, Database};
@@ -102,6 +106,10 @@ pub(crate) fn show(value: &[u8]) -> String {
         Item::Null => "null".into(),
         Item::Bool(value) => value.to_string(),
         Item::Int(int) => int.to_string(),
+        Item::Big(big) => {
+            let number = BigInt::from_bytes_be(Sign::Plus, big.bytes);
+            if big.negative { !number } else { number }.to_string()
+        }
         Item::Float(float) => format!("{float:?}"),
         Item::Text(text) => format!("{text:?}"),
         Item::Bytes(bytes) => format!("h'{}'", bytes.escape_ascii()),

@@ -100,7 +100,7 @@ fn dispatch(database: &Database, command: &Command, output: Output) -> Result<()
             } else {
                 document.clone()
             };
-            let document = serde_json::from_str(&text)
+            let document = json::from_text(text.as_bytes())
                 .map_err(|error| Failure::Input(format!("the document is not JSON: {error}")))?;
             Ok(database.put(table, key.key(), &to_value(&document)?)?)
         }
@@ -163,7 +163,7 @@ fn eval(
 fn query(database: &Database, arguments: &Query, output: Output) -> Result<(), Failure> {
     let mut query = DatabaseQuery::table(&arguments.table);
     if let Some(condition) = &arguments.condition {
-        let condition = serde_json::from_str(condition).map_err(|error| {
+        let condition = json::from_text(condition.as_bytes()).map_err(|error| {
             Failure::Usage(format!("the value of --where is not JSON: {error}"))
         })?;
         query = query.filter(Condition::from_value(to_value(&condition)?));

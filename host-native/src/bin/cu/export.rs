@@ -83,7 +83,7 @@ impl Rows<'_> {
                 Ok(row) => row,
                 Err(error) => return Some(Err(error.into())),
             };
-            if matches!(document, Value::Tag(..)) {
+            if json::is_function(&document) {
                 self.functions += 1;
                 continue;
             }
@@ -114,7 +114,7 @@ impl Rows<'_> {
     fn ndjson(&mut self, out: &mut dyn Write) -> Result<u64, Failure> {
         let mut written = 0;
         while let Some(row) = self.next() {
-            serde_json::to_writer(&mut *out, &row?)?;
+            serde_json::to_writer(&mut *out, &json::Exact(&row?))?;
             out.write_all(b"\n")?;
             written += 1;
         }
@@ -126,7 +126,7 @@ impl Rows<'_> {
         out.write_all(b"[")?;
         while let Some(row) = self.next() {
             out.write_all(if written == 0 { b"\n" } else { b",\n" })?;
-            serde_json::to_writer(&mut *out, &row?)?;
+            serde_json::to_writer(&mut *out, &json::Exact(&row?))?;
             written += 1;
         }
         out.write_all(b"\n]\n")?;
@@ -172,7 +172,7 @@ impl Rows<'_> {
             let cells = names.iter().map(|name| match members.get(*name) {
                 None | Some(Json::Null) => String::new(),
                 Some(Json::String(text)) => text.clone(),
-                Some(value) => value.to_string(),
+                Some(value) => json::to_text(value),
             });
             writer.write_record(cells).map_err(wrong)?;
             written += 1;

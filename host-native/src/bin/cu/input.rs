@@ -29,13 +29,12 @@ pub fn read_text(path: &Path) -> Result<String, Failure> {
 
 /// JSON where it is JSON, text otherwise.
 pub fn loose(text: &str) -> Json {
-    serde_json::from_str(text).unwrap_or_else(|_| text.into())
+    json::from_text(text.as_bytes()).unwrap_or_else(|_| text.into())
 }
 
 /// The value that JSON stands for.
 pub fn to_value(json: &Json) -> Result<Value, Failure> {
-    ciborium::from_reader(&json::to_cbor(json)?[..])
-        .map_err(|error| Failure::Input(format!("this JSON has no value: {error}")))
+    Ok(json::to_value(json)?)
 }
 
 /// A key in JSON: an integer, a text or `{"$bytes": …}`.

@@ -19,7 +19,7 @@ impl Output {
     /// One result as a whole.
     pub fn document(self, document: &Json) -> Result<(), Failure> {
         let text = if self.json {
-            document.to_string()
+            json::to_text(document)
         } else {
             pretty(document)
         };
@@ -33,7 +33,7 @@ impl Output {
             .map(json::from_value)
             .collect::<Result<_, _>>()?;
         if self.json {
-            return self.line(&Json::Array(values).to_string());
+            return self.line(&json::to_text(&Json::Array(values)));
         }
         values
             .iter()
@@ -65,7 +65,7 @@ impl Output {
                     .map(|name| (*name).to_owned())
                     .zip(row)
                     .collect();
-                self.line(&Json::Object(object).to_string())
+                self.line(&json::to_text(&Json::Object(object)))
             });
         }
         if rows.is_empty() {
@@ -88,7 +88,7 @@ impl Output {
         }
         if self.json {
             return rows.into_iter().try_for_each(|(key, value)| {
-                self.line(&json!({"key": key, "value": value}).to_string())
+                self.line(&json::to_text(&json!({"key": key, "value": value})))
             });
         }
         let mut columns: Vec<&str> = Vec::new();
@@ -166,7 +166,7 @@ fn new_table() -> Table {
 fn cell(value: &Json) -> String {
     match value {
         Json::String(text) => text.clone(),
-        other => other.to_string(),
+        other => json::to_text(other),
     }
 }
 
@@ -174,7 +174,7 @@ fn cell(value: &Json) -> String {
 pub fn pretty(value: &Json) -> String {
     match value {
         Json::String(text) => text.clone(),
-        other => serde_json::to_string_pretty(other).expect("JSON can be written"),
+        other => json::to_text_pretty(other),
     }
 }
 

@@ -5,8 +5,10 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
+use cu_db::json;
 use indicatif::ProgressBar;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json};
 
 use crate::arguments::Format;
@@ -59,7 +61,7 @@ fn lines(mut reader: impl BufRead, take: Take<'_>) -> Result<(), Failure> {
         if line.trim_ascii().is_empty() {
             continue;
         }
-        let document = serde_json::from_slice(&line)
+        let document = json::from_text(&line)
             .map_err(|error| Failure::Input(format!("line {number} is not JSON: {error}")))?;
         take(document)?;
     }
@@ -110,7 +112,8 @@ impl<'de> DeserializeSeed<'de> for Element {
     type Value = Json;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json, D::Error> {
-        serde::Deserialize::deserialize(deserializer)
+        let text: Box<RawValue> = serde::Deserialize::deserialize(deserializer)?;
+        json::from_text(text.get().as_bytes()).map_err(serde::de::Error::custom)
     }
 }
 
@@ -146,8 +149,7 @@ fn value_of(cell: &str) -> Option<Json> {
         && (!digits.starts_with('0') || digits.len() == 1 || digits.starts_with("0."));
     // JSON's numbers are exactly what is meant here.
     let number = numeric
-        .then(|| serde_json::from_str(cell).ok())
-        .flatten()
-        .filter(Json::is_number);
+        .then(|| json::from_text(cell.as_bytes()).ok())
+        .flatten();
     Some(number.unwrap_or_else(|| cell.into()))
 }
