@@ -1,7 +1,7 @@
 //! Line numbers and names, which error messages and tracebacks read without looking twice (`ldebug.c`).
 
-use crate::Reason;
 use crate::reader::Reader;
+use crate::{Reason, Rule};
 
 /// Marks an instruction whose line is given as such instead of as a distance (`ABSLINEINFO`).
 const ABSOLUTE: i8 = -0x80;
@@ -21,17 +21,17 @@ pub(crate) fn read(
     for number in 0..reader.count(3)? {
         // `luaF_getlocalname` takes the name's text without asking whether there is one.
         if reader.string()?.is_none() {
-            return Err(Reason::LocalWithoutName { number });
+            return Err(Rule::LocalWithoutName.at(number));
         }
         let (start, end) = (reader.int()? as usize, reader.int()? as usize);
         if start > end || end > instructions {
-            return Err(Reason::LocalRange { number });
+            return Err(Rule::LocalRange.at(number));
         }
     }
     // The loader reads as many names as there are upvalues, whatever number stands here.
     let names = reader.int()? as usize;
     if names != 0 && names != upvalues {
-        return Err(Reason::UpvalueNames { names, upvalues });
+        return Err(Rule::UpvalueNames.at(names));
     }
     for _ in 0..names {
         reader.string()?;
@@ -43,10 +43,7 @@ fn lines(reader: &mut Reader, first_line: u32, instructions: usize) -> Result<()
     let count = reader.count(1)?;
     // `luaG_getfuncline` indexes by instruction wherever there is any line at all.
     if count != 0 && count != instructions {
-        return Err(Reason::LineCount {
-            lines: count,
-            instructions,
-        });
+        return Err(Rule::LineCount.at(count));
     }
     let distances = reader.take(count)?;
     let absolutes = reader.count(2)?;
@@ -60,12 +57,12 @@ fn lines(reader: &mut Reader, first_line: u32, instructions: usize) -> Result<()
             .is_some_and(|byte| *byte as i8 == ABSOLUTE);
         // What `getbaseline` guesses must lie before what it looks for.
         if !adds_up || !marked || place > (number + 1) * SPACING {
-            return Err(Reason::AbsoluteLine { number });
+            return Err(Rule::AbsoluteLine.at(number));
         }
         line = i64::from(absolute);
         pc = place + 1;
     }
-    let missing = Reason::AbsoluteLine { number: absolutes };
+    let missing = Rule::AbsoluteLine.at(absolutes);
     if !walk(distances, pc, count, line) || count.saturating_sub(1) / SPACING > absolutes {
         return Err(missing);
     }

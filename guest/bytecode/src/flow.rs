@@ -2,13 +2,11 @@
 //!
 //! Only code that can be reached is followed; what can't be reached may do as it likes.
 
-use std::collections::BTreeSet;
-
-use crate::Reason;
 use crate::opcode::{Instruction, Opcode};
 use crate::prototype::Prototype;
 use crate::registers::{Registers, States};
 use crate::sequence::{Targets, target};
+use crate::{Reason, Rule};
 
 /// How often each instruction may be followed on average. Code from Lua's compiler settles when each was
 /// followed two or three times.
@@ -23,9 +21,14 @@ const NO_PLACE: u32 = u32::MAX;
 pub(crate) fn check(function: &Prototype, targets: &Targets) -> Result<(), (usize, Reason)> {
     let mut flow = Flow::new(function, targets);
     flow.join(0, &Registers::at_entry(function.parameters));
-    // Lower places first, so that a loop is left for good before what follows it is looked at.
-    while let Some(pc) = flow.unsettled.pop_first() {
-        flow.follow(pc)?;
+    // From front to back as often as something was learned about what lies behind.
+    while std::mem::take(&mut flow.unsettled) {
+        for pc in 0..function.code.len() {
+            let place = flow.places[pc];
+            if place != NO_PLACE && !flow.states.is_settled(place as usize) {
+                flow.follow(pc)?;
+            }
+        }
     }
     Ok(())
 }
@@ -35,8 +38,8 @@ struct Flow<'a> {
     /// The number of each place where ways meet, by instruction.
     places: Vec<u32>,
     states: States,
-    /// Places about which something was learned since the code behind them was followed.
-    unsettled: BTreeSet<usize>,
+    /// Whether there is a place about which something was learned since the code behind it was followed.
+    unsettled: bool,
     /// How many instructions may still be followed.
     steps_left: usize,
 }
@@ -57,24 +60,22 @@ impl<'a> Flow<'a> {
             function,
             places,
             states: States::new(count as usize, function.registers),
-            unsettled: BTreeSet::new(),
+            unsettled: false,
             steps_left: function.code.len().saturating_mul(MAXIMUM_VISITS),
         }
     }
 
     /// Joins a way into a place where ways meet.
     fn join(&mut self, pc: usize, registers: &Registers) {
-        if self.states.join(self.places[pc] as usize, registers) {
-            self.unsettled.insert(pc);
-        }
+        self.unsettled |= self.states.join(self.places[pc] as usize, registers);
     }
 
     /// Follows the code from a place where ways meet to the next such place, or to where it does not go on.
     fn follow(&mut self, mut pc: usize) -> Result<(), (usize, Reason)> {
-        let mut registers = self.states.at(self.places[pc] as usize);
+        let mut registers = self.states.settle(self.places[pc] as usize);
         loop {
             let left = self.steps_left.checked_sub(self.cost(pc));
-            self.steps_left = left.ok_or((pc, Reason::Tangled))?;
+            self.steps_left = left.ok_or((pc, Rule::Tangled.at(0)))?;
             match self.step(pc, &mut registers) {
                 Ok(true) => {}
                 Ok(false) => return Ok(()),
@@ -127,7 +128,7 @@ impl<'a> Flow<'a> {
             LoadK | LoadKX => {
                 let number = match i.opcode() {
                     LoadK => i.bx(),
-                    _ => self.function.extra(pc).ok_or(Reason::Stray)?,
+                    _ => self.function.extra(pc).ok_or(Rule::Stray.at(0))?,
                 };
                 match self.function.constant(number)?.is_string() {
                     true => r.write_string(a)?,
@@ -195,7 +196,9 @@ impl<'a> Flow<'a> {
                 // only; variables are not closed at all, and nothing is left to do so later.
                 r.give_up_from(a)?;
                 r.leave(i.k(), false)?;
-                return Ok(false);
+                if i.k() {
+                    r.close_shared();
+                }
             }
             Return => {
                 match b {

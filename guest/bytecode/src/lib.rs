@@ -15,12 +15,14 @@
 //! - `opcode`, `operands`: single instructions. What the machine indexes with.
 //! - `sequence`: pairs of instructions, jumps, the shapes of loops.
 //! - `registers`, `flow`: what registers hold on every way through the code.
+//! - `names`: what a function refers to by name.
 //!
 //! Time is linear in the size of the chunk for code as compilers write it, and at most 64 times that;
 //! memory at most some sixty times the size of the chunk, and commonly less than ten times.
 
 mod debug;
 mod flow;
+mod names;
 mod opcode;
 mod operands;
 mod prototype;
@@ -29,7 +31,8 @@ mod refusal;
 mod registers;
 mod sequence;
 
-pub use refusal::{Reason, Refusal};
+pub use names::names;
+pub use refusal::{Reason, Refusal, Rule};
 
 use prototype::{Parser, Prototype};
 use reader::Reader;

@@ -117,8 +117,8 @@ impl Instruction {
 
     /// Whether the instruction leaves as many values as there happen to be, up to the stack's top.
     ///
-    /// A tail call counts too: Lua's compiler puts a return of all its results behind it, although
-    /// the machine never gets there.
+    /// A tail call counts too: if a function of C that it calls is suspended, the machine goes on behind the
+    /// tail call when the function is resumed.
     pub(crate) fn leaves_open_results(self) -> bool {
         match self.opcode {
             Opcode::Call | Opcode::VarArg => self.c() == 0,

@@ -3,9 +3,9 @@
 //! These checks hold for code that can't be reached too: error messages look for the names of values
 //! by reading the code from its beginning (`findsetreg` and `getobjname` in `ldebug.c`).
 
-use crate::Reason;
 use crate::opcode::{Instruction, Opcode};
 use crate::prototype::{Constant, Prototype};
+use crate::{Reason, Rule};
 
 /// Items that the compiler collects in registers before it puts them into a table (`LFIELDS_PER_FLUSH`).
 /// As `nil`s share an instruction, this is also how many items an instruction can stand for.
@@ -35,7 +35,7 @@ pub(crate) fn check(function: &Prototype, pc: usize) -> Result<(), Reason> {
             function.has_registers(a, 1)?;
             match function.extra(pc) {
                 Some(number) => function.constant(number).map(drop),
-                None => Err(Reason::Stray),
+                None => Err(Rule::Stray.at(0)),
             }
         }
         LoadNil => function.has_registers(a, b + 1),
@@ -86,11 +86,11 @@ pub(crate) fn check(function: &Prototype, pc: usize) -> Result<(), Reason> {
             function.has_registers(a, 1)?;
             // One more than the logarithm of the size of the hash part, which is shifted unchecked.
             if b > 0 && (b > 31 || 1 << (b - 1) > 2 * function.code.len()) {
-                return Err(Reason::TableSize);
+                return Err(Rule::TableSize.at(0));
             }
-            let extra = function.extra(pc).ok_or(Reason::Stray)?;
+            let extra = function.extra(pc).ok_or(Rule::Stray.at(0))?;
             if i.k() != (extra != 0) {
-                return Err(Reason::Count);
+                return Err(Rule::Count.at(0));
             }
             function.can_fill(extra, c)
         }
@@ -99,7 +99,7 @@ pub(crate) fn check(function: &Prototype, pc: usize) -> Result<(), Reason> {
             function.has_registers(b, 1)?;
             function.register_or_constant(i)?;
             match i.k() {
-                true => function.constant_that("a string", c, Constant::is_string),
+                true => function.constant_that(Rule::NotText, c, Constant::is_string),
                 false => Ok(()),
             }
         }
@@ -110,13 +110,15 @@ pub(crate) fn check(function: &Prototype, pc: usize) -> Result<(), Reason> {
         AddK | SubK | MulK | ModK | PowK | DivK | IDivK => {
             function.has_registers(a, 1)?;
             function.has_registers(b, 1)?;
-            function.constant_that("a number", c, Constant::is_number)
+            function.constant_that(Rule::NotNumber, c, Constant::is_number)
         }
         // Taken as an integer without a look at its type (`op_bitwiseK`).
         BAndK | BOrK | BXorK => {
             function.has_registers(a, 1)?;
             function.has_registers(b, 1)?;
-            function.constant_that("an integer", c, |constant| constant == Constant::Integer)
+            function.constant_that(Rule::NotInteger, c, |constant| {
+                constant == Constant::Integer
+            })
         }
         Add | Sub | Mul | Mod | Pow | Div | IDiv | BAnd | BOr | BXor | Shl | Shr => {
             function.has_registers(a, 1)?;
@@ -128,7 +130,7 @@ pub(crate) fn check(function: &Prototype, pc: usize) -> Result<(), Reason> {
             function.constant(b).map(drop)
         }
         // Fewer than two would run down the stack, since the number is counted down past zero (`luaV_concat`).
-        Concat if b < 2 => Err(Reason::Count),
+        Concat if b < 2 => Err(Rule::Count.at(0)),
         Concat => function.has_registers(a, b),
         EqK => {
             function.has_registers(a, 1)?;
@@ -148,7 +150,7 @@ pub(crate) fn check(function: &Prototype, pc: usize) -> Result<(), Reason> {
         // Function, state, control, and what is to be closed.
         TForPrep => function.has_registers(a, 4),
         // The call's own function and arguments lie behind those four.
-        TForCall if c == 0 => Err(Reason::Count),
+        TForCall if c == 0 => Err(Rule::Count.at(0)),
         TForCall => {
             function.has_registers(a, 7)?;
             function.has_registers(a + 4, c)
@@ -157,7 +159,7 @@ pub(crate) fn check(function: &Prototype, pc: usize) -> Result<(), Reason> {
         SetList => {
             function.has_registers(a, b + 1)?;
             let extra = match i.k() {
-                true => function.extra(pc).ok_or(Reason::Stray)?,
+                true => function.extra(pc).ok_or(Rule::Stray.at(0))?,
                 false => 0,
             };
             function.can_fill(extra, b + c)
@@ -166,7 +168,7 @@ pub(crate) fn check(function: &Prototype, pc: usize) -> Result<(), Reason> {
             function.has_registers(a, 1)?;
             match i.bx() < function.children.len() {
                 true => Ok(()),
-                false => Err(Reason::Child(i.bx())),
+                false => Err(Rule::Child.at(i.bx())),
             }
         }
         VarArg => function.has_registers(a, c.max(1) - 1),
@@ -176,44 +178,49 @@ pub(crate) fn check(function: &Prototype, pc: usize) -> Result<(), Reason> {
 
 impl Prototype {
     /// Registers from `first` on; none at all may also be the frame's end.
+    #[inline(never)]
     fn has_registers(&self, first: usize, count: usize) -> Result<(), Reason> {
         match first + count <= self.registers {
             true => Ok(()),
-            false => Err(Reason::Register(first + count.saturating_sub(1))),
+            false => Err(Rule::Register.at(first + count.saturating_sub(1))),
         }
     }
 
+    #[inline(never)]
     fn has_upvalue(&self, number: usize) -> Result<(), Reason> {
         match number < self.upvalues.len() {
             true => Ok(()),
-            false => Err(Reason::Upvalue(number)),
+            false => Err(Rule::Upvalue.at(number)),
         }
     }
 
+    #[inline(never)]
     pub(crate) fn constant(&self, number: usize) -> Result<Constant, Reason> {
         let constant = self.constants.get(number).copied();
-        constant.ok_or(Reason::Constant(number))
+        constant.ok_or(Rule::Constant.at(number))
     }
 
     fn constant_that(
         &self,
-        expected: &'static str,
+        expected: Rule,
         number: usize,
         fits: impl Fn(Constant) -> bool,
     ) -> Result<(), Reason> {
         match fits(self.constant(number)?) {
             true => Ok(()),
-            false => Err(Reason::ConstantKind { number, expected }),
+            false => Err(expected.at(number)),
         }
     }
 
+    #[inline(never)]
     fn short_string(&self, number: usize) -> Result<(), Reason> {
-        self.constant_that("a short string", number, |constant| {
+        self.constant_that(Rule::NotShortText, number, |constant| {
             constant == Constant::ShortString
         })
     }
 
     /// The operand C, in a register or among the constants (`RKC`).
+    #[inline(never)]
     fn register_or_constant(&self, i: Instruction) -> Result<(), Reason> {
         match i.k() {
             true => self.constant(i.c()).map(drop),
@@ -234,7 +241,7 @@ impl Prototype {
         let possible = self.code.len().saturating_mul(ITEMS_PER_INSTRUCTION);
         match items <= possible.min(MAXIMUM_ITEMS) {
             true => Ok(()),
-            false => Err(Reason::TableSize),
+            false => Err(Rule::TableSize.at(0)),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Functions as a chunk holds them: what loading one trusts (`lundump.c`, `loadFunction`).
 
-use crate::Reason;
 use crate::debug;
 use crate::opcode::Instruction;
 use crate::reader::{Reader, SHORT_STRING};
+use crate::{Reason, Rule};
 
 /// How deep functions may be nested. The loader calls itself for each level, on the stack of C; the
 /// compiler stops at 200 levels of C (`LUAI_MAXCCALLS`), of which a nested function takes at least one.
@@ -32,15 +32,15 @@ impl Constant {
             0x03 => reader.take(8).map(|_| Constant::Integer)?,
             0x13 => reader.take(8).map(|_| Constant::Float)?,
             0x04 | 0x14 => {
-                let length = reader.string()?.ok_or(Reason::ConstantWithoutText)?;
+                let text = reader.string()?.ok_or(Rule::ConstantWithoutText.at(0))?;
                 // The loader goes by the length alone; a tag that disagrees was not written by Lua.
-                match (length <= SHORT_STRING, tag) {
+                match (text.len() <= SHORT_STRING, tag) {
                     (true, 0x04) => Constant::ShortString,
                     (false, 0x14) => Constant::LongString,
-                    _ => return Err(Reason::StringTag),
+                    _ => return Err(Rule::StringTag.at(0)),
                 }
             }
-            _ => return Err(Reason::ConstantTag(tag)),
+            _ => return Err(Rule::ConstantTag.at(tag.into())),
         })
     }
 
@@ -91,14 +91,11 @@ impl Parser<'_> {
         let main = self.function()?;
         // The loader makes the main closure by the one number and fills it by the other.
         if declared != main.upvalues.len() {
-            return Err(Reason::UpvalueCount {
-                declared,
-                found: main.upvalues.len(),
-            });
+            return Err(Rule::UpvalueCount.at(declared));
         }
         match self.reader.remaining() {
             0 => Ok(main),
-            bytes => Err(Reason::TrailingBytes(bytes)),
+            bytes => Err(Rule::TrailingBytes.at(bytes)),
         }
     }
 
@@ -111,27 +108,25 @@ impl Parser<'_> {
         let is_vararg = match reader.byte()? {
             0 => false,
             1 => true,
-            flag => return Err(Reason::VarargFlag(flag)),
+            flag => return Err(Rule::VarargFlag.at(flag.into())),
         };
         let registers = usize::from(reader.byte()?);
         // The compiler always reserves two; parameters are laid into registers by the call itself
         // (`luaD_precall`, `luaT_adjustvarargs`).
         if registers < 2 || registers < parameters {
-            return Err(Reason::FrameSize {
-                registers,
-                parameters,
-            });
+            return Err(Rule::FrameSize.at(registers));
         }
         let code = self.code()?;
         let reader = &mut self.reader;
-        let constants = (0..reader.count(1)?)
-            .map(|_| Constant::read(reader))
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut constants = Vec::new();
+        for _ in 0..reader.count(1)? {
+            constants.push(Constant::read(reader)?);
+        }
         let upvalues = Self::upvalues(reader)?;
         let mut children = Vec::new();
         for number in 0..self.reader.count(1)? {
             if self.path.len() + 1 >= MAXIMUM_DEPTH {
-                return Err(Reason::TooDeep);
+                return Err(Rule::TooDeep.at(0));
             }
             self.path.push(number as u32);
             children.push(self.function()?);
@@ -158,7 +153,7 @@ impl Parser<'_> {
             let word = u32::from_le_bytes([word[0], word[1], word[2], word[3]]);
             code.push(Instruction::decode(word).map_err(|number| {
                 self.pc = Some(pc);
-                Reason::Opcode(number)
+                Rule::Opcode.at(number.into())
             })?);
         }
         Ok(code)
@@ -167,13 +162,13 @@ impl Parser<'_> {
     fn upvalues(reader: &mut Reader) -> Result<Vec<Upvalue>, Reason> {
         let count = reader.count(3)?;
         if count > MAXIMUM_UPVALUES {
-            return Err(Reason::TooManyUpvalues(count));
+            return Err(Rule::TooManyUpvalues.at(count));
         }
         let mut upvalues = Vec::with_capacity(count);
         for number in 0..count {
             let (in_stack, index, kind) = (reader.byte()?, reader.byte()?, reader.byte()?);
             if in_stack > 1 || kind > 3 {
-                return Err(Reason::UpvalueFlags { number });
+                return Err(Rule::UpvalueFlags.at(number));
             }
             upvalues.push(Upvalue {
                 in_stack: in_stack == 1,
@@ -193,7 +188,7 @@ impl Parser<'_> {
                 };
                 if usize::from(upvalue.index) >= bound {
                     self.path.push(place);
-                    return Err(Reason::UpvalueSource { number });
+                    return Err(Rule::UpvalueSource.at(number));
                 }
             }
         }

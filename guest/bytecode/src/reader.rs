@@ -1,6 +1,6 @@
 //! Bytes, numbers and strings of a binary chunk, and its header (`lundump.c`).
 
-use crate::Reason;
+use crate::{Reason, Rule};
 
 /// The longest string that Lua keeps in its table of short strings (`LUAI_MAXSHORTLEN`).
 pub(crate) const SHORT_STRING: usize = 40;
@@ -28,7 +28,10 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn take(&mut self, count: usize) -> Result<&'a [u8], Reason> {
-        let (taken, rest) = self.rest.split_at_checked(count).ok_or(Reason::Truncated)?;
+        let (taken, rest) = self
+            .rest
+            .split_at_checked(count)
+            .ok_or(Rule::Truncated.at(0))?;
         self.rest = rest;
         Ok(taken)
     }
@@ -49,10 +52,10 @@ impl<'a> Reader<'a> {
         loop {
             let byte = self.byte()?;
             if value >= limit >> 7 {
-                return Err(Reason::NumberTooLarge);
+                return Err(Rule::NumberTooLarge.at(0));
             }
             if value == 0 && byte == 0 {
-                return Err(Reason::NumberPadded);
+                return Err(Rule::NumberPadded.at(0));
             }
             value = value << 7 | u64::from(byte & 0x7f);
             if byte & 0x80 != 0 {
@@ -74,53 +77,52 @@ impl<'a> Reader<'a> {
         let count = self.int()? as usize;
         match count.checked_mul(bytes_each) {
             Some(bytes) if bytes <= self.remaining() => Ok(count),
-            _ => Err(Reason::Truncated),
+            _ => Err(Rule::Truncated.at(0)),
         }
     }
 
-    /// The length of a string, which is skipped; none if there is none.
-    pub(crate) fn string(&mut self) -> Result<Option<usize>, Reason> {
+    /// A string, if there is one.
+    pub(crate) fn string(&mut self) -> Result<Option<&'a [u8]>, Reason> {
         let size = self.unsigned(u64::MAX)?;
         let Some(length) = size.checked_sub(1) else {
             return Ok(None);
         };
-        let length = usize::try_from(length).map_err(|_| Reason::Truncated)?;
-        self.take(length)?;
-        Ok(Some(length))
+        let length = usize::try_from(length).map_err(|_| Rule::Truncated.at(0))?;
+        self.take(length).map(Some)
     }
 
     /// What every chunk begins with. The loader compares the same fields; to compare them here keeps
     /// this verifier from judging code by the rules of another version.
     pub(crate) fn header(&mut self) -> Result<(), Reason> {
         if self.take(SIGNATURE.len())? != SIGNATURE {
-            return Err(Reason::NotBinary);
+            return Err(Rule::NotBinary.at(0));
         }
         match self.byte()? {
             VERSION => {}
-            version => return Err(Reason::Version(version)),
+            version => return Err(Rule::Version.at(version.into())),
         }
         match self.byte()? {
             FORMAT => {}
-            format => return Err(Reason::Format(format)),
+            format => return Err(Rule::Format.at(format.into())),
         }
         if self.take(DATA.len())? != DATA {
-            return Err(Reason::Damaged);
+            return Err(Rule::Damaged.at(0));
         }
-        for (what, expected) in [("instruction", 4), ("integer", 8), ("float", 8)] {
+        for (what, expected) in [
+            (Rule::InstructionSize, 4),
+            (Rule::IntegerSize, 8),
+            (Rule::FloatSize, 8),
+        ] {
             let found = self.byte()?;
             if found != expected {
-                return Err(Reason::Size {
-                    what,
-                    expected,
-                    found,
-                });
+                return Err(what.at(found.into()));
             }
         }
         if i64::from_le_bytes(self.eight()?) != INTEGER {
-            return Err(Reason::IntegerFormat);
+            return Err(Rule::IntegerFormat.at(0));
         }
         if f64::from_le_bytes(self.eight()?) != FLOAT {
-            return Err(Reason::FloatFormat);
+            return Err(Rule::FloatFormat.at(0));
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! What is known about the registers of a frame at one place in the code.
 
-use crate::Reason;
+use crate::{Reason, Rule};
 
 const WORDS: usize = 4;
 
@@ -77,31 +77,31 @@ impl Set {
 /// The first four sets hold what is so on every way to this place, the last two what is so on any.
 /// All of it only ever shrinks, or grows, when ways meet, so that to follow the code comes to an end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Registers {
-    /// Something was put there by this call.
-    defined: Set,
-    /// A string, which `OP_SELF` takes for one unchecked.
-    strings: Set,
-    /// A table that `OP_NEWTABLE` has just made, which `OP_SETLIST` takes for one unchecked.
-    tables: Set,
-    /// The first of three registers that `OP_FORPREP` has filled and `OP_FORLOOP` trusts.
-    loops: Set,
-    /// A closure may share the register, and change it whenever anything is called.
-    shared: Set,
-    /// The register may be linked into the list of variables to be closed.
-    pending: Set,
-}
+pub(crate) struct Registers([Set; SETS]);
 
+const SETS: usize = 6;
 /// Sets that are so on every way; the rest are so on any.
 const CERTAIN: usize = 4;
-const SETS: usize = 6;
+
+/// Something was put there by this call.
+const DEFINED: usize = 0;
+/// A string, which `OP_SELF` takes for one unchecked.
+const STRINGS: usize = 1;
+/// A table that `OP_NEWTABLE` has just made, which `OP_SETLIST` takes for one unchecked.
+const TABLES: usize = 2;
+/// The first of three registers that `OP_FORPREP` has filled and `OP_FORLOOP` trusts.
+const LOOPS: usize = 3;
+/// A closure may share the register, and change it whenever anything is called.
+const SHARED: usize = 4;
+/// The register may be linked into the list of variables to be closed.
+const PENDING: usize = 5;
 
 impl Registers {
     /// At a function's beginning, only parameters have values; what else is in the frame are remains of
     /// other calls, possibly of other people's.
     pub(crate) fn at_entry(parameters: usize) -> Self {
         let mut registers = Registers::default();
-        registers.defined.insert_range(0, parameters);
+        registers.0[DEFINED].insert_range(0, parameters);
         registers
     }
 
@@ -110,8 +110,8 @@ impl Registers {
     }
 
     pub(crate) fn read_range(&self, first: usize, count: usize) -> Result<(), Reason> {
-        match self.defined.lowest_missing(first, count) {
-            Some(register) => Err(Reason::Undefined(register)),
+        match self.0[DEFINED].lowest_missing(first, count) {
+            Some(register) => Err(Rule::Undefined.at(register)),
             None => Ok(()),
         }
     }
@@ -123,67 +123,66 @@ impl Registers {
 
     pub(crate) fn write_range(&mut self, first: usize, count: usize) -> Result<(), Reason> {
         // The list of variables to be closed runs through the frame itself.
-        if let Some(register) = self.pending.lowest_in(first, count) {
-            return Err(Reason::ToBeClosed(register));
+        if let Some(register) = self.0[PENDING].lowest_in(first, count) {
+            return Err(Rule::ToBeClosed.at(register));
         }
         if count > 0 {
-            self.defined.insert_range(first, count);
-            self.strings.remove_range(first, count);
-            self.tables.remove_range(first, count);
+            self.0[DEFINED].insert_range(first, count);
+            self.0[STRINGS].remove_range(first, count);
+            self.0[TABLES].remove_range(first, count);
             let lowest_loop = first.saturating_sub(2);
-            self.loops
-                .remove_range(lowest_loop, first + count - lowest_loop);
+            self.0[LOOPS].remove_range(lowest_loop, first + count - lowest_loop);
         }
         Ok(())
     }
 
     pub(crate) fn write_string(&mut self, register: usize) -> Result<(), Reason> {
         self.write(register)?;
-        if !self.shared.contains(register) {
-            self.strings.insert(register);
+        if !self.0[SHARED].contains(register) {
+            self.0[STRINGS].insert(register);
         }
         Ok(())
     }
 
     pub(crate) fn write_table(&mut self, register: usize) -> Result<(), Reason> {
         self.write(register)?;
-        if !self.shared.contains(register) {
-            self.tables.insert(register);
+        if !self.0[SHARED].contains(register) {
+            self.0[TABLES].insert(register);
         }
         Ok(())
     }
 
     /// Writes to a register only if it holds something already.
     pub(crate) fn write_perhaps(&mut self, register: usize) -> Result<(), Reason> {
-        let was_defined = self.defined.contains(register);
+        let was_defined = self.0[DEFINED].contains(register);
         self.write(register)?;
         if !was_defined {
-            self.defined.remove(register);
+            self.0[DEFINED].remove(register);
         }
         Ok(())
     }
 
     pub(crate) fn read_string(&self, register: usize) -> Result<(), Reason> {
-        match self.strings.contains(register) {
+        match self.0[STRINGS].contains(register) {
             true => Ok(()),
-            false => Err(Reason::NotString(register)),
+            false => Err(Rule::NotString.at(register)),
         }
     }
 
     pub(crate) fn read_table(&self, register: usize) -> Result<(), Reason> {
-        match self.tables.contains(register) {
+        match self.0[TABLES].contains(register) {
             true => Ok(()),
-            false => Err(Reason::NotTable(register)),
+            false => Err(Rule::NotTable.at(register)),
         }
     }
 
     /// Prepares the three registers of a numeric loop's state.
     pub(crate) fn begin_loop(&mut self, first: usize) -> Result<(), Reason> {
         self.write_range(first, 3)?;
-        match self.shared.lowest_in(first, 3) {
-            Some(register) => Err(Reason::LoopCaptured(register)),
+        match self.0[SHARED].lowest_in(first, 3) {
+            Some(register) => Err(Rule::LoopCaptured.at(register)),
             None => {
-                self.loops.insert(first);
+                self.0[LOOPS].insert(first);
                 Ok(())
             }
         }
@@ -195,21 +194,21 @@ impl Registers {
     }
 
     pub(crate) fn read_loop(&self, first: usize) -> Result<(), Reason> {
-        match self.loops.contains(first) {
+        match self.0[LOOPS].contains(first) {
             true => Ok(()),
-            false => Err(Reason::LoopState(first)),
+            false => Err(Rule::LoopState.at(first)),
         }
     }
 
     /// Lets a closure share a register.
     pub(crate) fn share(&mut self, register: usize) -> Result<(), Reason> {
         self.read(register)?;
-        if (register.saturating_sub(2)..=register).any(|first| self.loops.contains(first)) {
-            return Err(Reason::LoopCaptured(register));
+        if (register.saturating_sub(2)..=register).any(|first| self.0[LOOPS].contains(first)) {
+            return Err(Rule::LoopCaptured.at(register));
         }
-        self.strings.remove(register);
-        self.tables.remove(register);
-        self.shared.insert(register);
+        self.0[STRINGS].remove(register);
+        self.0[TABLES].remove(register);
+        self.0[SHARED].insert(register);
         Ok(())
     }
 
@@ -217,10 +216,10 @@ impl Registers {
     /// around (`luaF_newtbcupval` in `lfunc.c`).
     pub(crate) fn mark_to_be_closed(&mut self, register: usize) -> Result<(), Reason> {
         self.read(register)?;
-        match self.pending.lowest_from(register) {
-            Some(above) => Err(Reason::CloseOrder(above)),
+        match self.0[PENDING].lowest_from(register) {
+            Some(above) => Err(Rule::CloseOrder.at(above)),
             None => {
-                self.pending.insert(register);
+                self.0[PENDING].insert(register);
                 Ok(())
             }
         }
@@ -228,17 +227,22 @@ impl Registers {
 
     /// Closes everything from a register on; the calls that do so use the frame above.
     pub(crate) fn close_from(&mut self, first: usize) {
-        self.shared.remove_from(first);
-        self.pending.remove_from(first);
+        self.0[SHARED].remove_from(first);
+        self.0[PENDING].remove_from(first);
         self.forget_from(first);
+    }
+
+    /// Closes what closures share, which leaves the registers as they are (`luaF_closeupval`).
+    pub(crate) fn close_shared(&mut self) {
+        self.0[SHARED].remove_from(0);
     }
 
     /// Gives up all registers from one on: to the frame of a called function, which would share them with
     /// this one's closures, or to the collector, which empties what lies above the stack's top.
     pub(crate) fn give_up_from(&mut self, first: usize) -> Result<(), Reason> {
-        let lost = self.shared.lowest_from(first);
-        match lost.or_else(|| self.pending.lowest_from(first)) {
-            Some(register) => Err(Reason::Lost(register)),
+        let lost = self.0[SHARED].lowest_from(first);
+        match lost.or_else(|| self.0[PENDING].lowest_from(first)) {
+            Some(register) => Err(Rule::Lost.at(register)),
             None => {
                 self.forget_from(first);
                 Ok(())
@@ -247,43 +251,21 @@ impl Registers {
     }
 
     fn forget_from(&mut self, first: usize) {
-        self.defined.remove_from(first);
-        self.strings.remove_from(first);
-        self.tables.remove_from(first);
-        self.loops.remove_from(first.saturating_sub(2));
+        self.0[DEFINED].remove_from(first);
+        self.0[STRINGS].remove_from(first);
+        self.0[TABLES].remove_from(first);
+        self.0[LOOPS].remove_from(first.saturating_sub(2));
     }
 
     /// Leaves the function. What is shared stays so beyond the frame's end unless it is closed, and what
     /// waits to be closed is only closed by a return that says so.
     pub(crate) fn leave(&self, closes_shared: bool, closes_pending: bool) -> Result<(), Reason> {
-        let shared = self.shared.lowest_from(0).filter(|_| !closes_shared);
-        let pending = self.pending.lowest_from(0).filter(|_| !closes_pending);
+        let shared = self.0[SHARED].lowest_from(0).filter(|_| !closes_shared);
+        let pending = self.0[PENDING].lowest_from(0).filter(|_| !closes_pending);
         match shared.or(pending) {
-            Some(register) => Err(Reason::LeftOpen(register)),
+            Some(register) => Err(Rule::LeftOpen.at(register)),
             None => Ok(()),
         }
-    }
-
-    fn sets(&self) -> [&Set; SETS] {
-        [
-            &self.defined,
-            &self.strings,
-            &self.tables,
-            &self.loops,
-            &self.shared,
-            &self.pending,
-        ]
-    }
-
-    fn sets_mut(&mut self) -> [&mut Set; SETS] {
-        [
-            &mut self.defined,
-            &mut self.strings,
-            &mut self.tables,
-            &mut self.loops,
-            &mut self.shared,
-            &mut self.pending,
-        ]
     }
 }
 
@@ -292,7 +274,16 @@ pub(crate) struct States {
     /// Words for each set.
     words: usize,
     bits: Vec<u64>,
-    visited: Vec<bool>,
+    visits: Vec<Visit>,
+}
+
+/// What became of a place so far.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Visit {
+    Never,
+    /// Something was learned since the code behind the place was followed.
+    Unsettled,
+    Settled,
 }
 
 impl States {
@@ -301,20 +292,20 @@ impl States {
         States {
             words,
             bits: vec![0; places * words * SETS],
-            visited: vec![false; places],
+            visits: vec![Visit::Never; places],
         }
     }
 
     /// Joins a way into a place; whether that changed what is known there.
     pub(crate) fn join(&mut self, place: usize, registers: &Registers) -> bool {
-        let first_visit = !std::mem::replace(&mut self.visited[place], true);
-        let mut changed = first_visit;
-        let from = place * self.words * SETS;
-        let slots = self.bits[from..].chunks_exact_mut(self.words);
-        for (number, (slot, set)) in slots.zip(registers.sets()).enumerate() {
-            for (old, new) in slot.iter_mut().zip(set.0) {
+        let visit = self.visits[place];
+        let mut changed = visit == Visit::Never;
+        let slots = self.slots(place);
+        for (number, set) in registers.0.iter().enumerate() {
+            for (word, new) in set.0.iter().enumerate().take(self.words) {
+                let old = &mut self.bits[slots + number * self.words + word];
                 let joined = match number {
-                    _ if first_visit => new,
+                    _ if visit == Visit::Never => *new,
                     0..CERTAIN => *old & new,
                     _ => *old | new,
                 };
@@ -322,17 +313,32 @@ impl States {
                 *old = joined;
             }
         }
+        if changed {
+            self.visits[place] = Visit::Unsettled;
+        }
         changed
     }
 
-    /// What is known at a place so far.
-    pub(crate) fn at(&self, place: usize) -> Registers {
+    /// Whether nothing was learned about a place since the code behind it was followed, or ever.
+    pub(crate) fn is_settled(&self, place: usize) -> bool {
+        self.visits[place] != Visit::Unsettled
+    }
+
+    /// What is known at a place, the code behind which is about to be followed.
+    pub(crate) fn settle(&mut self, place: usize) -> Registers {
+        self.visits[place] = Visit::Settled;
+        let slots = self.slots(place);
         let mut registers = Registers::default();
-        let from = place * self.words * SETS;
-        let slots = self.bits[from..].chunks_exact(self.words);
-        for (slot, set) in slots.zip(registers.sets_mut()) {
-            set.0[..self.words].copy_from_slice(slot);
+        for (number, set) in registers.0.iter_mut().enumerate() {
+            for (word, bits) in set.0.iter_mut().enumerate().take(self.words) {
+                *bits = self.bits[slots + number * self.words + word];
+            }
         }
         registers
+    }
+
+    /// Where the words of a place begin.
+    fn slots(&self, place: usize) -> usize {
+        place * self.words * SETS
     }
 }

@@ -3,9 +3,9 @@
 //! The machine often works on two instructions at once: it takes the second without looking at its
 //! opcode, or relies on the first without knowing how it got to the second.
 
-use crate::Reason;
 use crate::opcode::{Instruction, Opcode};
 use crate::prototype::Prototype;
+use crate::{Reason, Rule};
 
 /// Where control can arrive other than from the instruction before, by instruction.
 pub(crate) struct Targets(Vec<bool>);
@@ -21,8 +21,8 @@ pub(crate) fn check(function: &Prototype) -> Result<Targets, (Option<usize>, Rea
     let code = &function.code;
     match code.last() {
         Some(last) if last.opcode().is_return() => {}
-        Some(_) => return Err((Some(code.len() - 1), Reason::NoReturn)),
-        None => return Err((None, Reason::NoReturn)),
+        Some(_) => return Err((Some(code.len() - 1), Rule::NoReturn.at(0))),
+        None => return Err((None, Rule::NoReturn.at(0))),
     }
     let mut targets = Targets(vec![false; code.len()]);
     for pc in 0..code.len() {
@@ -61,35 +61,35 @@ fn behind(code: &[Instruction], pc: usize) -> Result<(), Reason> {
     let next_is = |fits: &dyn Fn(Instruction) -> bool| next.is_some_and(fits);
     let expected = match i.opcode() {
         opcode if opcode.is_test() => {
-            (!next_is(&|next| next.opcode() == Opcode::Jmp)).then_some("a jump")
+            (!next_is(&|next| next.opcode() == Opcode::Jmp)).then_some(Rule::WithoutJump)
         }
         // The metamethod's result goes where the instruction before it says (`RA(pi)`).
         opcode if opcode.is_arithmetic() => match next {
             Some(next) if next.opcode().is_metamethod() => return metamethod(i, next),
-            _ => Some("the call of a metamethod"),
+            _ => Some(Rule::WithoutMetamethod),
         },
         Opcode::LFalseSkip => {
-            (!next_is(&|next| next.opcode() == Opcode::LoadTrue)).then_some("a load of true")
+            (!next_is(&|next| next.opcode() == Opcode::LoadTrue)).then_some(Rule::WithoutTrue)
         }
         Opcode::LoadKX | Opcode::NewTable => {
-            (!next_is(&|next| next.opcode() == Opcode::ExtraArg)).then_some("an extra operand")
+            (!next_is(&|next| next.opcode() == Opcode::ExtraArg)).then_some(Rule::WithoutExtra)
         }
         Opcode::SetList if i.k() => {
-            (!next_is(&|next| next.opcode() == Opcode::ExtraArg)).then_some("an extra operand")
+            (!next_is(&|next| next.opcode() == Opcode::ExtraArg)).then_some(Rule::WithoutExtra)
         }
         Opcode::TForCall => {
             (!next_is(&|next| next.opcode() == Opcode::TForLoop && next.a() == i.a()))
-                .then_some("the end of the same loop")
+                .then_some(Rule::WithoutLoopEnd)
         }
         // The stack's top is only right for the very next instruction, and must not lie below what
         // that one counts from.
         _ if i.leaves_open_results() => {
-            (!next_is(&|next| takes_results_of(i, next))).then_some("a use of all the values")
+            (!next_is(&|next| takes_results_of(i, next))).then_some(Rule::WithoutUse)
         }
         _ => None,
     };
     if let Some(expected) = expected {
-        return Err(Reason::Follower { expected });
+        return Err(expected.at(0));
     }
     let before = pc.checked_sub(1).map(|before| code[before]);
     let follows = match i.opcode() {
@@ -106,7 +106,7 @@ fn behind(code: &[Instruction], pc: usize) -> Result<(), Reason> {
     };
     match follows {
         true => Ok(()),
-        false => Err(Reason::Stray),
+        false => Err(Rule::Stray.at(0)),
     }
 }
 
@@ -116,9 +116,8 @@ fn takes_results_of(i: Instruction, next: Instruction) -> bool {
         return false;
     }
     match (i.opcode(), next.opcode()) {
-        // Never reached, so that it does not matter where from it would return.
-        (Opcode::TailCall, next) => next == Opcode::Return,
         (_, Opcode::Return) => i.a() >= next.a(),
+        (Opcode::TailCall, _) => false,
         // The function to call or the table to fill comes first.
         _ => i.a() > next.a(),
     }
@@ -156,7 +155,7 @@ fn metamethod(operation: Instruction, call: Instruction) -> Result<(), Reason> {
     };
     match fits && call.a() == operation.b() {
         true => Ok(()),
-        false => Err(Reason::Metamethod),
+        false => Err(Rule::Metamethod.at(0)),
     }
 }
 
@@ -171,7 +170,7 @@ fn shape(function: &Prototype, pc: usize) -> Result<(), Reason> {
     // Which arguments are variable is only known in a function that has moved them out of its frame,
     // and only once (`luaT_adjustvarargs`); the instruction also takes the stack's top.
     if (pc == 0 && function.is_vararg) != (i.opcode() == Opcode::VarArgPrep) {
-        return Err(Reason::VarargUse);
+        return Err(Rule::VarargUse.at(0));
     }
     let fits = match i.opcode() {
         Opcode::ForPrep => at(pc + 1 + i.bx(), Opcode::ForLoop),
@@ -180,25 +179,32 @@ fn shape(function: &Prototype, pc: usize) -> Result<(), Reason> {
         Opcode::TForLoop => back.is_some_and(|back| at(back, Opcode::TForPrep)),
         Opcode::VarArgPrep => {
             let right = i.a() == function.parameters && i.b() == 0;
-            return right.then_some(()).ok_or(Reason::VarargUse);
+            return right.then_some(()).ok_or(Rule::VarargUse.at(0));
         }
-        Opcode::VarArg => return function.is_vararg.then_some(()).ok_or(Reason::VarargUse),
+        Opcode::VarArg => {
+            return function
+                .is_vararg
+                .then_some(())
+                .ok_or(Rule::VarargUse.at(0));
+        }
         // The frame lies behind the variable arguments and has to be moved back by their number.
         Opcode::Return | Opcode::TailCall => {
             let expected = match function.is_vararg {
                 true => function.parameters + 1,
                 false => 0,
             };
-            return (i.c() == expected).then_some(()).ok_or(Reason::ReturnShape);
+            return (i.c() == expected)
+                .then_some(())
+                .ok_or(Rule::ReturnShape.at(0));
         }
         Opcode::Return0 | Opcode::Return1 if function.is_vararg => {
-            return Err(Reason::ReturnShape);
+            return Err(Rule::ReturnShape.at(0));
         }
         _ => true,
     };
     match fits {
         true => Ok(()),
-        false => Err(Reason::LoopShape),
+        false => Err(Rule::LoopShape.at(0)),
     }
 }
 
@@ -216,12 +222,12 @@ pub(crate) fn target(function: &Prototype, pc: usize) -> Result<Option<usize>, R
     };
     match usize::try_from(target) {
         // To prepare variable arguments again would move the frame again.
-        Ok(0) if function.is_vararg => Err(Reason::JumpTarget(target)),
+        Ok(0) if function.is_vararg => Err(Rule::JumpTarget.at(0)),
         Ok(landing)
             if landing < function.code.len() && !is_second_half(&function.code, landing) =>
         {
             Ok(Some(landing))
         }
-        _ => Err(Reason::JumpTarget(target)),
+        _ => Err(Rule::JumpTarget.at(0)),
     }
 }

@@ -1,37 +1,18 @@
 //! Whatever this Lua's `string.dump` makes is accepted; whatever was cut off is not.
 
-#[path = "../examples/fuzz/model.rs"]
+#[path = "../examples/fuzz/mutants/mod.rs"]
 #[allow(dead_code)]
-mod model;
-#[path = "../examples/fuzz/program.rs"]
-mod program;
-#[path = "../examples/fuzz/random.rs"]
-#[allow(dead_code)]
-mod random;
+mod mutants;
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
 
-use cu_bytecode::{Reason, verify};
+use cu_bytecode::{Rule, verify};
 use mlua::Lua;
-use model::{Chunk, Function};
+use mutants::corpus::PROGRAMS;
+use mutants::model::{Chunk, Function};
+use mutants::program::program;
 
 const OPCODES: usize = 83;
-
-fn corpus() -> Vec<(String, String)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
-    let mut files: Vec<(String, String)> = fs::read_dir(folder)
-        .expect("the corpus is there")
-        .map(|entry| entry.expect("a file").path())
-        .map(|path| {
-            let source = fs::read_to_string(&path).expect("a Lua program");
-            (path.display().to_string(), source)
-        })
-        .collect();
-    files.sort();
-    files
-}
 
 fn dump(lua: &Lua, source: &str, strip: bool) -> Vec<u8> {
     let function = lua.load(source).set_name("=program").into_function();
@@ -63,9 +44,9 @@ fn opcodes(function: &Function, found: &mut BTreeSet<u32>) {
 #[test]
 fn dumps_of_the_corpus_are_accepted_stripped_or_not() {
     let lua = Lua::new();
-    for (name, source) in corpus() {
+    for (name, source) in PROGRAMS {
         for strip in [false, true] {
-            let bytes = dump(&lua, &source, strip);
+            let bytes = dump(&lua, source, strip);
             if let Err(refusal) = verify(&bytes) {
                 panic!("{name}, stripped {strip}: {refusal}");
             }
@@ -79,7 +60,7 @@ fn dumps_of_the_corpus_are_accepted_stripped_or_not() {
 
 #[test]
 fn the_corpus_runs() {
-    for (name, source) in corpus() {
+    for (name, source) in PROGRAMS {
         let lua = Lua::new();
         if let Err(err) = lua.load(source).exec() {
             panic!("{name}: {err}");
@@ -91,8 +72,8 @@ fn the_corpus_runs() {
 fn the_corpus_has_every_instruction() {
     let lua = Lua::new();
     let mut found = BTreeSet::new();
-    for (_, source) in corpus() {
-        opcodes(&Chunk::parse(&dump(&lua, &source, true)).main, &mut found);
+    for (_, source) in PROGRAMS {
+        opcodes(&Chunk::parse(&dump(&lua, source, true)).main, &mut found);
     }
     // More constants than the second half of an instruction can number, for `OP_LOADKX`.
     opcodes(
@@ -186,7 +167,7 @@ fn programs_written_by_chance_are_accepted() {
     let lua = Lua::new();
     let mut compiled = 0;
     for seed in 0..2000 {
-        let source = program::program(seed);
+        let source = program(seed);
         let function = match lua.load(&source).set_name("=program").into_function() {
             Ok(function) => function,
             Err(_) => continue,
@@ -204,8 +185,8 @@ fn programs_written_by_chance_are_accepted() {
 #[test]
 fn a_stripped_function_dumped_again_is_accepted() {
     let lua = Lua::new();
-    for (name, source) in corpus() {
-        let stripped = dump(&lua, &source, true);
+    for (name, source) in PROGRAMS {
+        let stripped = dump(&lua, source, true);
         let again = lua.load(&stripped[..]).into_function();
         let again = again.expect("a verified chunk loads").dump(false);
         assert_eq!(verify(&again).err(), None, "{name}");
@@ -246,11 +227,15 @@ fn a_verified_chunk_tells_what_is_in_it() {
 #[test]
 fn every_truncation_is_refused() {
     let lua = Lua::new();
-    for (name, source) in corpus() {
-        let bytes = dump(&lua, &source, false);
+    for (name, source) in PROGRAMS {
+        let bytes = dump(&lua, source, false);
         for length in 0..bytes.len() {
             let refusal = verify(&bytes[..length]).expect_err("it is cut off");
-            assert_eq!(refusal.reason, Reason::Truncated, "{name}, {length} bytes");
+            assert_eq!(
+                refusal.reason,
+                Rule::Truncated.at(0),
+                "{name}, {length} bytes"
+            );
         }
     }
 }

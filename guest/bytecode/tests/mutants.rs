@@ -2,37 +2,25 @@
 //!
 //! The long walks are those of `examples/fuzz`, with assertions and sanitizers; the README says how.
 
-#[path = "../examples/fuzz/model.rs"]
+#[path = "../examples/fuzz/mutants/mod.rs"]
 #[allow(dead_code)]
-mod model;
-#[path = "../examples/fuzz/mutate.rs"]
-mod mutate;
-#[path = "../examples/fuzz/program.rs"]
-mod program;
-#[path = "../examples/fuzz/random.rs"]
-mod random;
-#[path = "../examples/fuzz/sandbox.rs"]
-mod sandbox;
-#[path = "../examples/fuzz/walk.rs"]
-mod walk;
-
-use std::path::Path;
+mod mutants;
 
 use cu_bytecode::verify;
-use random::Random;
-use walk::{Corpus, STEPS, Tally};
-
-fn corpus() -> Corpus {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
-    Corpus::read(&folder).expect("the corpus compiles")
-}
+use mutants::corpus::Corpus;
+use mutants::model::HEADER_SIZE;
+use mutants::mutate::scramble;
+use mutants::program::program;
+use mutants::random::Random;
+use mutants::sandbox::compile;
+use mutants::walk::{STEPS, Tally, walk};
 
 #[test]
 fn twenty_thousand_mutants_are_refused_or_harmless() {
-    let corpus = corpus();
+    let corpus = Corpus::compile();
     let mut total = Tally::default();
     for seed in 0..20_000 / STEPS {
-        total.add(walk::walk(&corpus, seed, |_, _| {}));
+        total.add(walk(&corpus, seed, |_, _| {}));
     }
     // A verifier that refuses everything would pass as well.
     assert!(total.accepted > total.mutants / 5, "{total:?}");
@@ -43,18 +31,16 @@ fn twenty_thousand_mutants_are_refused_or_harmless() {
 #[test]
 fn no_bytes_make_the_verifier_panic() {
     let mut random = Random::new(1);
-    let lua = sandbox::lua();
-    let source = program::program(7);
-    let chunk = walk::dump(&lua, &source, false).expect("the program compiles");
+    let chunk = compile(&program(7), false).expect("the program compiles");
     for _ in 0..20_000 {
         let mut bytes = chunk.clone();
-        mutate::scramble(&mut bytes, &mut random);
+        scramble(&mut bytes, &mut random);
         bytes.truncate(random.below(bytes.len() * 4).max(40));
         let _ = verify(&bytes);
     }
     // The header right, the rest anything.
     for _ in 0..20_000 {
-        let mut bytes = chunk[..model::HEADER_SIZE].to_vec();
+        let mut bytes = chunk[..HEADER_SIZE].to_vec();
         bytes.extend(
             (0..random.below(200)).map(|_| random.next() as u8 | 0x80 & random.next() as u8),
         );
@@ -65,11 +51,10 @@ fn no_bytes_make_the_verifier_panic() {
 #[test]
 fn the_same_bytes_always_meet_the_same_answer() {
     let mut random = Random::new(2);
-    let lua = sandbox::lua();
-    let chunk = walk::dump(&lua, &program::program(9), false).expect("the program compiles");
+    let chunk = compile(&program(9), false).expect("the program compiles");
     for _ in 0..2_000 {
         let mut bytes = chunk.clone();
-        mutate::scramble(&mut bytes, &mut random);
+        scramble(&mut bytes, &mut random);
         assert_eq!(verify(&bytes), verify(&bytes));
     }
 }

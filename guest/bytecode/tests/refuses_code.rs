@@ -2,16 +2,16 @@
 
 #[allow(dead_code)]
 mod assembler;
-#[path = "../examples/fuzz/model.rs"]
+#[path = "../examples/fuzz/mutants/mod.rs"]
 #[allow(dead_code)]
-mod model;
+mod mutants;
 
 use assembler::*;
-use cu_bytecode::Reason;
+use cu_bytecode::Rule;
 
 #[test]
 fn an_unknown_instruction_is_refused() {
-    refused_at(1, function(&[load(0, 1), 83, RETURNS]), Reason::Opcode(83));
+    refused_at(1, function(&[load(0, 1), 83, RETURNS]), Rule::Opcode.at(83));
 }
 
 #[test]
@@ -29,9 +29,9 @@ fn registers_beyond_the_frame_are_refused() {
     ] {
         let reason = reason_of(function(&[code, RETURNS]));
         let expected = match code & 0x7f {
-            FORPREP => Reason::LoopShape,
-            VARARG => Reason::VarargUse,
-            _ => Reason::Register(10),
+            FORPREP => Rule::LoopShape.at(0),
+            VARARG => Rule::VarargUse.at(0),
+            _ => Rule::Register.at(10),
         };
         assert_eq!(reason, expected, "{code:#x}");
     }
@@ -41,9 +41,9 @@ fn registers_beyond_the_frame_are_refused() {
         abx(TFORLOOP, 4, 2),
         RETURNS,
     ];
-    refused_at(1, function(&generic), Reason::Register(10));
+    refused_at(1, function(&generic), Rule::Register.at(10));
     let numeric = [abx(FORPREP, 7, 0), abx(FORLOOP, 7, 1), RETURNS];
-    refused_at(0, function(&numeric), Reason::Register(10));
+    refused_at(0, function(&numeric), Rule::Register.at(10));
 }
 
 #[test]
@@ -51,43 +51,42 @@ fn constants_that_are_not_there_are_refused() {
     refused_at(
         0,
         function(&[abx(LOADK, 0, 4), RETURNS]),
-        Reason::Constant(4),
+        Rule::Constant.at(4),
     );
     refused_at(
         0,
         function(&[abc(4, 0, 0, 0), extra(4), RETURNS]),
-        Reason::Constant(4),
+        Rule::Constant.at(4),
     );
     refused_at(
         1,
         function(&[load(0, 1), abck(17, 0, 1, 4), RETURNS]),
-        Reason::Constant(4),
+        Rule::Constant.at(4),
     );
 }
 
 #[test]
 fn constants_of_the_wrong_kind_are_refused() {
-    let kind = |number, expected| Reason::ConstantKind { number, expected };
     for number in [0, 3] {
         let code = [load(0, 1), abc(GETFIELD, 0, 0, number), RETURNS];
-        refused_at(1, function(&code), kind(number as usize, "a short string"));
+        refused_at(1, function(&code), Rule::NotShortText.at(number as usize));
     }
     let self_call = [load(0, 1), abck(SELF, 1, 0, 1), RETURNS];
-    refused_at(1, function(&self_call), kind(1, "a string"));
+    refused_at(1, function(&self_call), Rule::NotText.at(1));
     let sum = [
         load(0, 1),
         abc(ADDK, 0, 0, 2),
         abc(MMBINK, 0, 2, 6),
         RETURNS,
     ];
-    refused_at(1, function(&sum), kind(2, "a number"));
+    refused_at(1, function(&sum), Rule::NotNumber.at(2));
     let bits = [
         load(0, 1),
         abc(BANDK, 0, 0, 1),
         abc(MMBINK, 0, 1, 13),
         RETURNS,
     ];
-    refused_at(1, function(&bits), kind(1, "an integer"));
+    refused_at(1, function(&bits), Rule::NotInteger.at(1));
 }
 
 #[test]
@@ -95,19 +94,19 @@ fn what_is_not_there_is_refused() {
     refused_at(
         0,
         function(&[abc(GETUPVAL, 0, 0, 0), RETURNS]),
-        Reason::Upvalue(0),
+        Rule::Upvalue.at(0),
     );
     refused_at(
         0,
         function(&[abx(CLOSURE, 0, 0), RETURNS]),
-        Reason::Child(0),
+        Rule::Child.at(0),
     );
 }
 
 #[test]
 fn jumps_out_of_the_function_are_refused() {
-    refused_at(0, function(&[jump(1), RETURNS]), Reason::JumpTarget(2));
-    refused_at(0, function(&[jump(-2), RETURNS]), Reason::JumpTarget(-1));
+    refused_at(0, function(&[jump(1), RETURNS]), Rule::JumpTarget.at(0));
+    refused_at(0, function(&[jump(-2), RETURNS]), Rule::JumpTarget.at(0));
     accepted(function(&[jump(0), RETURNS]));
     accepted(function(&[jump(-1), RETURNS]));
 }
@@ -121,11 +120,11 @@ fn jumps_into_the_middle_of_a_sequence_are_refused() {
         abc(MMBIN, 0, 0, EVENT_ADD),
         RETURNS,
     ];
-    refused_at(1, function(&sum), Reason::JumpTarget(3));
+    refused_at(1, function(&sum), Rule::JumpTarget.at(0));
     let table = [jump(1), abc(NEWTABLE, 0, 0, 0), extra(0), RETURNS];
-    refused_at(0, function(&table), Reason::JumpTarget(2));
+    refused_at(0, function(&table), Rule::JumpTarget.at(0));
     let test = [jump(2), load(0, 1), abc(TEST, 0, 0, 0), jump(0), RETURNS];
-    refused_at(0, function(&test), Reason::JumpTarget(3));
+    refused_at(0, function(&test), Rule::JumpTarget.at(0));
     let open = [
         load(0, 1),
         jump(1),
@@ -133,36 +132,35 @@ fn jumps_into_the_middle_of_a_sequence_are_refused() {
         abc(RETURN, 0, 0, 0),
         RETURNS,
     ];
-    refused_at(1, function(&open), Reason::JumpTarget(3));
+    refused_at(1, function(&open), Rule::JumpTarget.at(0));
 }
 
 #[test]
 fn instructions_without_their_second_half_are_refused() {
-    let follower = |expected| Reason::Follower { expected };
     refused_at(
         1,
         function(&[load(0, 1), abc(TEST, 0, 0, 0), RETURNS]),
-        follower("a jump"),
+        Rule::WithoutJump.at(0),
     );
     refused_at(
         1,
         function(&[load(0, 1), abc(ADD, 0, 0, 0), RETURNS]),
-        follower("the call of a metamethod"),
+        Rule::WithoutMetamethod.at(0),
     );
     refused_at(
         0,
         function(&[abc(NEWTABLE, 0, 0, 0), RETURNS]),
-        follower("an extra operand"),
+        Rule::WithoutExtra.at(0),
     );
     refused_at(
         0,
         function(&[abc(LFALSESKIP, 0, 0, 0), RETURNS]),
-        follower("a load of true"),
+        Rule::WithoutTrue.at(0),
     );
     refused_at(
         1,
         function(&[load(0, 1), abc(CALL, 0, 1, 0), RETURNS]),
-        follower("a use of all the values"),
+        Rule::WithoutUse.at(0),
     );
     let skips = [
         abc(LFALSESKIP, 0, 0, 0),
@@ -181,8 +179,7 @@ fn open_results_below_their_use_are_refused() {
         abc(CALL, 0, 0, 1),
         RETURNS,
     ];
-    let expected = "a use of all the values";
-    refused_at(2, function(&code), Reason::Follower { expected });
+    refused_at(2, function(&code), Rule::WithoutUse.at(0));
     let code = [
         load(0, 1),
         load(1, 1),
@@ -201,7 +198,11 @@ fn second_halves_alone_are_refused() {
         abc(RETURN, 0, 0, 0),
         abx(TFORLOOP, 0, 0),
     ] {
-        refused_at(1, function(&[load(0, 1), stray, RETURNS]), Reason::Stray);
+        refused_at(
+            1,
+            function(&[load(0, 1), stray, RETURNS]),
+            Rule::Stray.at(0),
+        );
     }
 }
 
@@ -220,7 +221,7 @@ fn a_metamethod_of_another_operation_is_refused() {
             metamethod,
             RETURNS,
         ];
-        refused_at(2, function(&code), Reason::Metamethod);
+        refused_at(2, function(&code), Rule::Metamethod.at(0));
     }
 }
 
@@ -234,17 +235,17 @@ fn loops_whose_ends_do_not_meet_are_refused() {
     refused_at(
         3,
         loop_with(abx(FORPREP, 0, 1), abx(FORLOOP, 0, 1)),
-        Reason::LoopShape,
+        Rule::LoopShape.at(0),
     );
     refused_at(
         3,
         loop_with(abx(FORPREP, 0, 0), abx(FORLOOP, 1, 1)),
-        Reason::LoopShape,
+        Rule::LoopShape.at(0),
     );
     refused_at(
         4,
         loop_with(abx(FORPREP, 0, 0), abx(FORLOOP, 0, 0)),
-        Reason::LoopShape,
+        Rule::LoopShape.at(0),
     );
     let generic = [abc(8, 0, 3, 0), abx(TFORPREP, 0, 0), abc(TFORCALL, 0, 0, 1)];
     let accepted_end = [abx(TFORLOOP, 0, 2), abc(CLOSE, 0, 0, 0), RETURNS];
@@ -253,7 +254,7 @@ fn loops_whose_ends_do_not_meet_are_refused() {
     refused_at(
         3,
         function(&[&generic[..], &wrong_end].concat()),
-        Reason::LoopShape,
+        Rule::LoopShape.at(0),
     );
 }
 
@@ -270,51 +271,55 @@ fn variable_arguments_used_wrongly_are_refused() {
         abc(VARARG, 0, 0, 2),
         last,
     ]));
-    refused_at(0, vararg(&[last]), Reason::VarargUse);
+    refused_at(0, vararg(&[last]), Rule::VarargUse.at(0));
     refused_at(
         0,
         vararg(&[abc(VARARGPREP, 1, 0, 0), last]),
-        Reason::VarargUse,
+        Rule::VarargUse.at(0),
     );
     refused_at(
         0,
         function(&[abc(VARARGPREP, 0, 0, 0), RETURNS]),
-        Reason::VarargUse,
+        Rule::VarargUse.at(0),
     );
     refused_at(
         0,
         function(&[abc(VARARG, 0, 0, 2), RETURNS]),
-        Reason::VarargUse,
+        Rule::VarargUse.at(0),
     );
     let again = [abc(VARARGPREP, 0, 0, 0), jump(-2), last];
-    refused_at(1, vararg(&again), Reason::JumpTarget(0));
+    refused_at(1, vararg(&again), Rule::JumpTarget.at(0));
 }
 
 #[test]
 fn a_return_of_another_kind_of_function_is_refused() {
     let mut main = function(&[abc(VARARGPREP, 0, 0, 0), RETURNS]);
     main.is_vararg = 1;
-    refused_at(1, main.clone(), Reason::ReturnShape);
+    refused_at(1, main.clone(), Rule::ReturnShape.at(0));
     main.code[1] = abc(RETURN, 0, 1, 2);
-    refused_at(1, main, Reason::ReturnShape);
-    refused_at(0, function(&[abc(RETURN, 0, 1, 1)]), Reason::ReturnShape);
+    refused_at(1, main, Rule::ReturnShape.at(0));
+    refused_at(
+        0,
+        function(&[abc(RETURN, 0, 1, 1)]),
+        Rule::ReturnShape.at(0),
+    );
 }
 
 #[test]
 fn code_without_an_end_is_refused() {
-    refused_at(0, function(&[load(0, 1)]), Reason::NoReturn);
-    refused(function(&[]), Reason::NoReturn);
+    refused_at(0, function(&[load(0, 1)]), Rule::NoReturn.at(0));
+    refused(function(&[]), Rule::NoReturn.at(0));
 }
 
 #[test]
 fn tables_larger_than_the_code_are_refused() {
     let array = |items| function(&[abck(NEWTABLE, 0, 0, 0), extra(items), RETURNS]);
-    refused_at(0, array(1), Reason::TableSize);
-    refused_at(0, array((1 << 25) - 1), Reason::TableSize);
+    refused_at(0, array(1), Rule::TableSize.at(0));
+    refused_at(0, array((1 << 25) - 1), Rule::TableSize.at(0));
     refused_at(
         0,
         function(&[abc(NEWTABLE, 0, 30, 0), extra(0), RETURNS]),
-        Reason::TableSize,
+        Rule::TableSize.at(0),
     );
     let list = [
         abc(NEWTABLE, 0, 0, 0),
@@ -324,7 +329,7 @@ fn tables_larger_than_the_code_are_refused() {
         extra(1 << 24),
         RETURNS,
     ];
-    refused_at(3, function(&list), Reason::TableSize);
+    refused_at(3, function(&list), Rule::TableSize.at(0));
 }
 
 #[test]
@@ -332,17 +337,17 @@ fn numbers_of_values_that_can_not_be_are_refused() {
     refused_at(
         1,
         function(&[load(0, 1), abc(CONCAT, 0, 1, 0), RETURNS]),
-        Reason::Count,
+        Rule::Count.at(0),
     );
     refused_at(
         0,
         function(&[abck(NEWTABLE, 0, 0, 0), extra(0), RETURNS]),
-        Reason::Count,
+        Rule::Count.at(0),
     );
     refused_at(
         0,
         function(&[abc(NEWTABLE, 0, 0, 0), extra(1), RETURNS]),
-        Reason::Count,
+        Rule::Count.at(0),
     );
     let generic = [
         abx(TFORPREP, 0, 0),
@@ -350,5 +355,23 @@ fn numbers_of_values_that_can_not_be_are_refused() {
         abx(TFORLOOP, 0, 2),
         RETURNS,
     ];
-    refused_at(1, function(&generic), Reason::Count);
+    refused_at(1, function(&generic), Rule::Count.at(0));
+}
+
+#[test]
+fn a_tail_call_is_followed_by_a_return_of_all_its_results() {
+    let code = |register, next| {
+        function(&[
+            load(0, 1),
+            load(1, 1),
+            abc(TAILCALL, 1, 1, 0),
+            abc(next, register, 0, 0),
+            RETURNS,
+        ])
+    };
+    accepted(code(1, RETURN));
+    accepted(code(0, RETURN));
+    // Behind the results, of which a resumed function may leave none.
+    refused_at(2, code(2, RETURN), Rule::WithoutUse.at(0));
+    refused_at(2, code(0, CALL), Rule::WithoutUse.at(0));
 }

@@ -2,16 +2,16 @@
 
 #[allow(dead_code)]
 mod assembler;
-#[path = "../examples/fuzz/model.rs"]
+#[path = "../examples/fuzz/mutants/mod.rs"]
 #[allow(dead_code)]
-mod model;
+mod mutants;
 
 use assembler::*;
-use cu_bytecode::Reason;
+use cu_bytecode::Rule;
 
 #[test]
 fn registers_that_hold_nothing_are_refused() {
-    refused_at(0, function(&[abc(RETURN1, 0, 2, 0)]), Reason::Undefined(0));
+    refused_at(0, function(&[abc(RETURN1, 0, 2, 0)]), Rule::Undefined.at(0));
     // Only on one of two ways.
     let ways = [
         load(0, 1),
@@ -20,7 +20,7 @@ fn registers_that_hold_nothing_are_refused() {
         load(1, 1),
         abc(RETURN1, 1, 2, 0),
     ];
-    refused_at(4, function(&ways), Reason::Undefined(1));
+    refused_at(4, function(&ways), Rule::Undefined.at(1));
     // Given to a called function, or to the collector.
     let called = [
         load(0, 1),
@@ -28,14 +28,14 @@ fn registers_that_hold_nothing_are_refused() {
         abc(CALL, 0, 1, 1),
         abc(RETURN1, 1, 2, 0),
     ];
-    refused_at(3, function(&called), Reason::Undefined(1));
+    refused_at(3, function(&called), Rule::Undefined.at(1));
     let collected = [
         load(1, 1),
         abc(NEWTABLE, 0, 0, 0),
         extra(0),
         abc(RETURN1, 1, 2, 0),
     ];
-    refused_at(3, function(&collected), Reason::Undefined(1));
+    refused_at(3, function(&collected), Rule::Undefined.at(1));
     let mut with_parameter = function(&[abc(RETURN1, 0, 2, 0)]);
     with_parameter.parameters = 1;
     accepted(with_parameter);
@@ -45,7 +45,7 @@ fn registers_that_hold_nothing_are_refused() {
 fn a_method_name_that_need_not_be_a_string_is_refused() {
     let method = |key| function(&[load(0, 1), key, abc(SELF, 2, 0, 1), RETURNS]);
     accepted(method(abx(LOADK, 1, 3)));
-    refused_at(2, method(abx(LOADK, 1, 0)), Reason::NotString(1));
+    refused_at(2, method(abx(LOADK, 1, 0)), Rule::NotString.at(1));
 }
 
 #[test]
@@ -55,10 +55,10 @@ fn a_list_for_what_need_not_be_a_table_is_refused() {
         function(&[&begin[..], middle, &[abc(SETLIST, 0, 1, 0), RETURNS]].concat())
     };
     accepted(list(&[]));
-    refused_at(4, list(&[load(0, 1)]), Reason::NotTable(0));
-    refused_at(4, list(&[abc(MOVE, 0, 0, 0)]), Reason::NotTable(0));
+    refused_at(4, list(&[load(0, 1)]), Rule::NotTable.at(0));
+    refused_at(4, list(&[abc(MOVE, 0, 0, 0)]), Rule::NotTable.at(0));
     let other_way = [abc(TEST, 1, 0, 0), jump(1), load(0, 1)];
-    refused_at(6, list(&other_way), Reason::NotTable(0));
+    refused_at(6, list(&other_way), Rule::NotTable.at(0));
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn a_list_for_a_table_that_a_closure_shares_is_refused() {
     refused_at(
         3,
         function_with_child(&code, &[[1, 0, 0]]),
-        Reason::NotTable(0),
+        Rule::NotTable.at(0),
     );
 }
 
@@ -91,12 +91,12 @@ fn loops_whose_state_is_touched_are_refused() {
     };
     accepted(body(&[load(3, 1)]));
     for register in 0..3 {
-        refused_at(5, body(&[load(register, 1)]), Reason::LoopState(0));
+        refused_at(5, body(&[load(register, 1)]), Rule::LoopState.at(0));
     }
     refused_at(
         6,
         body(&[abc(NEWTABLE, 0, 0, 0), extra(0)]),
-        Reason::LoopState(0),
+        Rule::LoopState.at(0),
     );
     // Entered from elsewhere.
     let entered = [
@@ -110,7 +110,7 @@ fn loops_whose_state_is_touched_are_refused() {
         abx(FORLOOP, 0, 2),
         RETURNS,
     ];
-    refused_at(7, function(&entered), Reason::LoopState(0));
+    refused_at(7, function(&entered), Rule::LoopState.at(0));
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn loops_whose_state_is_shared_are_refused() {
     refused_at(
         4,
         function_with_child(&inside, &[[1, 1, 0]]),
-        Reason::LoopCaptured(1),
+        Rule::LoopCaptured.at(1),
     );
     let before = [
         abx(CLOSURE, 4, 0),
@@ -138,7 +138,7 @@ fn loops_whose_state_is_shared_are_refused() {
     refused_at(
         4,
         function_with_child(&before, &[[1, 2, 0]]),
-        Reason::LoopCaptured(2),
+        Rule::LoopCaptured.at(2),
     );
 }
 
@@ -150,22 +150,22 @@ fn variables_to_be_closed_are_kept_in_order() {
     refused_at(
         3,
         function(&[load(0, 1), load(1, 1), tbc(1), tbc(0), returns]),
-        Reason::CloseOrder(1),
+        Rule::CloseOrder.at(1),
     );
     refused_at(
         2,
         function(&[load(0, 1), tbc(0), tbc(0), returns]),
-        Reason::CloseOrder(0),
+        Rule::CloseOrder.at(0),
     );
     refused_at(
         0,
         function(&[load(0, 1), tbc(0), jump(-3), returns]),
-        Reason::ToBeClosed(0),
+        Rule::ToBeClosed.at(0),
     );
     refused_at(
         1,
         function(&[load(0, 1), tbc(0), jump(-2), returns]),
-        Reason::CloseOrder(0),
+        Rule::CloseOrder.at(0),
     );
 }
 
@@ -177,7 +177,7 @@ fn a_variable_to_be_closed_is_not_overwritten() {
         load(0, 2),
         abck(RETURN, 0, 1, 0),
     ];
-    refused_at(2, function(&code), Reason::ToBeClosed(0));
+    refused_at(2, function(&code), Rule::ToBeClosed.at(0));
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn what_is_shared_or_pending_is_not_given_away() {
         abc(CALL, 0, 1, 1),
         returns,
     ];
-    refused_at(3, function(&pending), Reason::Lost(1));
+    refused_at(3, function(&pending), Rule::Lost.at(1));
     let shared = [
         load(0, 1),
         load(1, 1),
@@ -201,13 +201,13 @@ fn what_is_shared_or_pending_is_not_given_away() {
     refused_at(
         3,
         function_with_child(&shared, &[[1, 1, 0]]),
-        Reason::Lost(1),
+        Rule::Lost.at(1),
     );
     let above = [load(0, 1), load(1, 1), abx(CLOSURE, 0, 0), returns];
     refused_at(
         2,
         function_with_child(&above, &[[1, 1, 0]]),
-        Reason::Lost(1),
+        Rule::Lost.at(1),
     );
 }
 
@@ -216,15 +216,15 @@ fn a_return_that_leaves_something_open_is_refused() {
     let pending =
         |last: &[u32]| function(&[&[load(0, 1), abc(TBC, 0, 0, 0)], last, &[RETURNS]].concat());
     accepted(pending(&[abc(CLOSE, 0, 0, 0)]));
-    refused_at(2, pending(&[]), Reason::LeftOpen(0));
-    refused_at(2, pending(&[abc(RETURN, 0, 1, 0)]), Reason::LeftOpen(0));
+    refused_at(2, pending(&[]), Rule::LeftOpen.at(0));
+    refused_at(2, pending(&[abc(RETURN, 0, 1, 0)]), Rule::LeftOpen.at(0));
     let tail = [load(1, 1), abck(TAILCALL, 1, 1, 0), abc(RETURN, 1, 0, 0)];
-    refused_at(3, pending(&tail), Reason::LeftOpen(0));
+    refused_at(3, pending(&tail), Rule::LeftOpen.at(0));
     let shared = [load(0, 1), abx(CLOSURE, 1, 0), RETURNS];
     refused_at(
         2,
         function_with_child(&shared, &[[1, 0, 0]]),
-        Reason::LeftOpen(0),
+        Rule::LeftOpen.at(0),
     );
 }
 
@@ -242,7 +242,7 @@ fn unreachable_code_is_checked_for_what_error_messages_read() {
     refused_at(
         1,
         function(&[jump(1), abx(LOADK, 0, 9), RETURNS]),
-        Reason::Constant(9),
+        Rule::Constant.at(9),
     );
     accepted(function(&[jump(1), abc(MOVE, 0, 5, 0), RETURNS]));
 }

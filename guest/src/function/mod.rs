@@ -10,7 +10,6 @@ mod count;
 mod heap;
 mod list;
 mod load;
-mod names;
 mod object;
 mod persist;
 mod prototype;

@@ -6,11 +6,11 @@
 
 use std::ffi::c_int;
 
+use super::count;
 use super::heap::{self, Heap, Kind, push_value, slot_of_cell, slot_of_value};
 use super::object::{Function, Object};
 use super::persist::{self, Wish};
 use super::prototype::Chunk;
-use super::{count, names};
 use crate::error::{Error, Limit, Result};
 use crate::lua::context::{Context, slot};
 use crate::lua::decode::push_scalar;
@@ -450,7 +450,7 @@ impl<'a> Saver<'a> {
             ));
         }
         context.charge(i64::try_from(dump.len() / 8).unwrap_or(i64::MAX))?;
-        let names = names::of(&dump);
+        let names = cu_bytecode::names(&dump).unwrap_or_default();
         let chunk = Chunk::parse(dump)
             .ok_or_else(|| Error::corrupt("source", "Lua's binary form is not as expected"))?;
         let lines = chunk.lines();

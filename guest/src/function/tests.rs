@@ -889,3 +889,20 @@ fn circles_of_functions_are_given_up_as_a_whole() {
         (0, 0)
     );
 }
+
+#[test]
+fn the_list_tells_which_names_a_function_refers_to() {
+    let mut bench = Bench::new();
+    persist(
+        &mut bench,
+        "t.f",
+        "function(x) local s = string.format('%d', x) _home.users.notify(s) return function() return print, _home.log[1] end end",
+    )
+    .expect("persisted");
+    let db = bench.begin();
+    let all = list(&db, None).expect("a list");
+    assert_eq!(
+        all[0].names,
+        ["_home.log", "_home.users.notify", "print", "string.format"]
+    );
+}

@@ -4,16 +4,11 @@
 //! assertion of Lua's or a sanitizer. So mutants run in child processes, and the seed that killed one is
 //! reported. See the crate's README for how to build Lua for this.
 
-mod model;
-mod mutate;
-mod program;
-mod random;
-mod sandbox;
-mod walk;
+mod mutants;
 
 use std::error::Error;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -21,7 +16,8 @@ use std::{env, fs, io, thread};
 
 use clap::Parser;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
-use walk::{Corpus, STEPS, Tally};
+use mutants::corpus::Corpus;
+use mutants::walk::{STEPS, Tally, walk};
 
 /// Runs mutated Lua chunks that the verifier accepted
 #[derive(Clone, Parser)]
@@ -41,10 +37,19 @@ struct Arguments {
     /// Keep each chunk in this folder until it has run; what is left there is what killed the process
     #[arg(long)]
     keep: Option<PathBuf>,
+    /// End at the first death
+    #[arg(long)]
+    first: bool,
     /// Run in this process
     #[arg(long)]
     here: bool,
+    /// Verify and run this chunk only, in this process
+    #[arg(long)]
+    chunk: Option<PathBuf>,
 }
+
+/// What a thread in WebAssembly has for its stack, where the verifier is to work too.
+const STACK_BYTES: usize = 1 << 20;
 
 /// How long a child may be silent, in seconds: a walk takes milliseconds, but `string.rep` can take forever.
 const PATIENCE_S: u64 = 15;
@@ -52,8 +57,19 @@ const PATIENCE_S: u64 = 15;
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let arguments = Arguments::parse();
     let seeds = arguments.count.div_ceil(STEPS);
+    if let Some(file) = &arguments.chunk {
+        let bytes = fs::read(file)?;
+        match cu_bytecode::verify(&bytes) {
+            Ok(_) if mutants::sandbox::run(&bytes) => println!("accepted, and ran to its end"),
+            Ok(_) => println!("accepted, and ran out of instructions"),
+            Err(refusal) => println!("refused: {refusal}"),
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     if arguments.here {
-        run_here(&arguments, seeds)?;
+        let run = move || run_here(&arguments, seeds).map_err(|err| err.to_string());
+        let thread = thread::Builder::new().stack_size(STACK_BYTES).spawn(run)?;
+        thread.join().map_err(|_| "the fuzzer itself panicked")??;
         return Ok(ExitCode::SUCCESS);
     }
     let style = "{elapsed_precise} {bar:30} {human_pos}/{human_len} mutants, {msg}";
@@ -90,6 +106,9 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
             Event::Died(seed, status) => {
                 bar.suspend(|| println!("seed {seed} killed its process: {status}"));
                 deaths.push(seed);
+                if arguments.first {
+                    break;
+                }
             }
             Event::Silent(seed) => {
                 bar.suspend(|| println!("seed {seed} took more than {PATIENCE_S} s"));
@@ -203,13 +222,13 @@ fn child(
 }
 
 fn run_here(arguments: &Arguments, seeds: u64) -> Result<(), Box<dyn Error>> {
-    let corpus = Corpus::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus"))?;
+    let corpus = Corpus::compile();
     let mut out = io::stdout().lock();
     for seed in arguments.seed..arguments.seed + seeds {
         writeln!(out, "{seed}")?;
         out.flush()?;
         let mut kept = Vec::new();
-        let tally = walk::walk(&corpus, seed, |step, bytes| {
+        let tally = walk(&corpus, seed, |step, bytes| {
             if let Some(folder) = &arguments.keep {
                 let file = folder.join(format!("{seed}-{step}.luac"));
                 if fs::write(&file, bytes).is_ok() {

@@ -116,6 +116,16 @@ impl Function {
         None
     }
 
+    /// Lua writes upvalues without names as having names that are missing.
+    pub fn forget_missing_names(&mut self) {
+        if self.names.iter().all(Option::is_none) {
+            self.names.clear();
+        }
+        self.children
+            .iter_mut()
+            .for_each(Function::forget_missing_names);
+    }
+
     pub fn strip(&mut self) {
         self.source = None;
         self.lines.clear();
@@ -126,6 +136,14 @@ impl Function {
     }
 
     pub fn write(&self, out: &mut Vec<u8>) {
+        self.write_head(out);
+        number(out, self.children.len());
+        self.children.iter().for_each(|child| child.write(out));
+        self.write_tail(out);
+    }
+
+    /// What stands in front of the number of children.
+    pub fn write_head(&self, out: &mut Vec<u8>) {
         string(out, self.source.as_deref());
         number(out, self.first_line);
         number(out, self.last_line);
@@ -143,8 +161,10 @@ impl Function {
         }
         number(out, self.upvalues.len());
         out.extend(self.upvalues.iter().flatten());
-        number(out, self.children.len());
-        self.children.iter().for_each(|child| child.write(out));
+    }
+
+    /// What stands behind the children.
+    pub fn write_tail(&self, out: &mut Vec<u8>) {
         number(out, self.lines.len());
         out.extend(&self.lines);
         number(out, self.absolute_lines.len());

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::random::Random;
+use super::random::Random;
 
 /// Writes a program that defines some variables, computes, loops, calls and jumps.
 pub fn program(seed: u64) -> String {
@@ -69,7 +69,7 @@ impl Writer {
 
     fn statement(&mut self) {
         let choice = match self.depth {
-            0..4 => self.random.below(18),
+            0..4 => self.random.below(20),
             _ => self.random.below(7),
         };
         match choice {
@@ -169,6 +169,7 @@ impl Writer {
                 let _ = writeln!(self.out, "until {name} or g");
             }
             14 | 15 => self.function(),
+            18 | 19 => self.coroutine(),
             16 => {
                 let (label, name) = (self.fresh(), self.fresh());
                 let value = self.expression(2);
@@ -221,6 +222,34 @@ impl Writer {
         self.is_vararg = outer;
         self.locals.truncate(visible);
         self.out.push_str("end\n");
+        self.locals.push(name);
+    }
+
+    /// A function that is suspended in the middle, and by a tail call, and resumed a few times.
+    fn coroutine(&mut self) {
+        let (name, parameter) = (self.fresh(), self.fresh());
+        let vararg = self.random.once_in(2);
+        let dots = if vararg { ", ..." } else { "" };
+        let _ = writeln!(
+            self.out,
+            "local {name} = coroutine.wrap(function({parameter}{dots})"
+        );
+        let visible = self.locals.len();
+        self.locals.push(parameter);
+        let outer = std::mem::replace(&mut self.is_vararg, vararg);
+        self.block(false);
+        let (first, last) = (self.list(), self.list());
+        let _ = writeln!(self.out, "local y, z = coroutine.yield({first})");
+        if self.random.once_in(2) {
+            self.out.push_str("local f = function() return y, z end\n");
+        }
+        let _ = writeln!(self.out, "return coroutine.yield({last}) end)");
+        self.is_vararg = outer;
+        self.locals.truncate(visible);
+        for _ in 0..1 + self.random.below(4) {
+            let values = self.list();
+            let _ = writeln!(self.out, "pcall({name}, {values})");
+        }
         self.locals.push(name);
     }
 

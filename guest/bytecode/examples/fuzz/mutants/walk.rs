@@ -1,15 +1,12 @@
 //! A walk from a chunk that Lua has made, fault by fault, through what the verifier accepts.
 
-use std::path::Path;
-use std::{fs, io};
-
-use mlua::Lua;
-
-use crate::model::Chunk;
-use crate::mutate::{mutate, scramble};
-use crate::program::program;
-use crate::random::Random;
-use crate::sandbox;
+use super::corpus::Corpus;
+use super::memory::metered;
+use super::model::Chunk;
+use super::mutate::{mutate, nest, scramble};
+use super::program::program;
+use super::random::Random;
+use super::sandbox;
 
 /// Faults on one walk.
 pub const STEPS: u64 = 32;
@@ -31,35 +28,7 @@ impl Tally {
     }
 }
 
-/// The chunks to begin from.
-pub struct Corpus {
-    chunks: Vec<Chunk>,
-    compiler: Lua,
-}
-
 impl Corpus {
-    /// Compiles all programs of a folder.
-    pub fn read(folder: &Path) -> io::Result<Self> {
-        let mut files = Vec::new();
-        for entry in fs::read_dir(folder)? {
-            let path = entry?.path();
-            if path.extension().is_some_and(|extension| extension == "lua") {
-                files.push(path);
-            }
-        }
-        // The order of files differs between machines, and a walk has to be the same on all of them.
-        files.sort();
-        let compiler = sandbox::lua();
-        let mut chunks = Vec::new();
-        for file in files {
-            let chunk = dump(&compiler, &fs::read_to_string(&file)?, false);
-            let chunk =
-                chunk.map_err(|err| io::Error::other(format!("{}: {err}", file.display())))?;
-            chunks.push(Chunk::parse(&chunk));
-        }
-        Ok(Corpus { chunks, compiler })
-    }
-
     /// A chunk to begin from: of the corpus, a function out of one, or one written by chance.
     fn begin(&self, seed: u64, random: &mut Random) -> Chunk {
         let mut chunk = random.pick(&self.chunks).clone();
@@ -73,7 +42,7 @@ impl Corpus {
                 }
             }
             _ => {
-                if let Ok(bytes) = dump(&self.compiler, &program(seed), false) {
+                if let Ok(bytes) = sandbox::compile(&program(seed), false) {
                     chunk = Chunk::parse(&bytes);
                 }
             }
@@ -85,13 +54,20 @@ impl Corpus {
     }
 }
 
-/// Compiles a program.
-pub fn dump(lua: &Lua, source: &str, strip: bool) -> mlua::Result<Vec<u8>> {
-    Ok(lua
-        .load(source)
-        .set_name("=program")
-        .into_function()?
-        .dump(strip))
+/// The verifier may take so many bytes of memory for each byte of a chunk, and some for a small one.
+const MEMORY_FOR_EACH_BYTE: usize = 64;
+const MEMORY_IN_ANY_CASE: usize = 4096;
+
+/// Whether the verifier accepts a chunk.
+fn accepts(bytes: &[u8]) -> bool {
+    let (verified, memory) = metered(|| cu_bytecode::verify(bytes).is_ok());
+    if memory > bytes.len() * MEMORY_FOR_EACH_BYTE + MEMORY_IN_ANY_CASE {
+        sandbox::die(&format!(
+            "the verifier took {memory} bytes for {}",
+            bytes.len()
+        ));
+    }
+    verified
 }
 
 /// Walks from one seed; `before` sees each chunk that is about to run.
@@ -101,25 +77,28 @@ pub fn walk(corpus: &Corpus, seed: u64, mut before: impl FnMut(u64, &[u8])) -> T
     let other = random.pick(&corpus.chunks);
     let mut tally = Tally::default();
     for step in 0..STEPS {
-        let mut mutant = chunk.clone();
-        let scrambled = random.once_in(16);
-        if !scrambled {
-            mutate(&mut mutant, other, &mut random);
-        }
-        let mut bytes = mutant.bytes();
-        if scrambled {
-            scramble(&mut bytes, &mut random);
-        }
+        let mut mutant = None;
+        let bytes = match random.below(512) {
+            0 => nest(&chunk, &mut random),
+            1..32 => {
+                let mut bytes = chunk.bytes();
+                scramble(&mut bytes, &mut random);
+                bytes
+            }
+            _ => {
+                let mutant = mutant.insert(chunk.clone());
+                mutate(mutant, other, &mut random);
+                mutant.bytes()
+            }
+        };
         tally.mutants += 1;
-        if cu_bytecode::verify(&bytes).is_err() {
+        if !accepts(&bytes) {
             continue;
         }
         tally.accepted += 1;
         before(step, &bytes);
         tally.finished += u64::from(sandbox::run(&bytes));
-        if !scrambled {
-            chunk = mutant;
-        }
+        chunk = mutant.unwrap_or(chunk);
     }
     tally
 }
