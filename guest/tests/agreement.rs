@@ -5,7 +5,7 @@ mod common;
 use common::{check, over};
 use cu_guest::store::{Cursor, Direction, MemoryStore, Store, Transaction};
 use cu_guest::value::{
-    write_array_head, write_float, write_int, write_map_head, write_null, write_text,
+    write_array_head, write_float, write_int, write_integer, write_map_head, write_null, write_text,
 };
 use cu_guest::{CallOptions, Engine, Key};
 use proptest::prelude::*;
@@ -16,6 +16,7 @@ const TABLES: [&str; 3] = ["_home", "a", "b"];
 #[derive(Debug, Clone)]
 enum Content {
     Int(i64),
+    Big(bool, usize),
     Float(f64),
     Text(usize),
     Null,
@@ -38,6 +39,8 @@ enum Step {
 fn content() -> impl Strategy<Value = Content> {
     prop_oneof![
         (0..5i64).prop_map(Content::Int),
+        (any::<bool>(), prop::sample::select(vec![8, 9, 128, 3000]))
+            .prop_map(|(negative, size)| Content::Big(negative, size)),
         (0..5i64).prop_map(|int| Content::Float(int as f64 / 2.0)),
         prop_oneof![0..3usize, Just(3000)].prop_map(Content::Text),
         Just(Content::Null),
@@ -85,6 +88,7 @@ const SCRIPTS: [&str; 14] = [
 fn write_document(content: &Content, out: &mut Vec<u8>) {
     let value = |out: &mut Vec<u8>| match content {
         Content::Int(int) => write_int(out, *int),
+        Content::Big(negative, size) => write_integer(out, *negative, &vec![0xff; *size]),
         Content::Float(float) => write_float(out, *float),
         Content::Text(size) => write_text(out, &"x".repeat(*size)),
         Content::Null => write_null(out),

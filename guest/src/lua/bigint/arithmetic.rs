@@ -182,7 +182,7 @@ const LEAST: usize = 128;
 /// What a comparison takes.
 pub(super) const COMPARISON: usize = 48;
 
-/// What an operation takes at the worst. A common divisor is paid for while it is looked for.
+/// What an operation takes at the worst, but for the steps to a common divisor, which are paid for one by one.
 ///
 /// # Errors
 /// For a power with a negative exponent, and for one whose result would be too large.
@@ -190,7 +190,7 @@ pub(super) fn cost(operation: Operation, left: &[u8], right: &[u8]) -> Result<us
     let (a, b) = (size(left), size(right));
     let most = match operation {
         Operation::Multiply => a * b / 64,
-        Operation::Divide | Operation::Modulo => a * b / 32,
+        Operation::Divide | Operation::Modulo | Operation::Gcd => a * b / 32,
         Operation::Power => power_cost(left, right)?,
         Operation::ShiftLeft => MAX_INTEGER_SIZE,
         _ => 0,
@@ -345,7 +345,8 @@ pub(super) fn parse(text: &[u8], base: u32) -> Result<Option<Vec<u8>>> {
 
 /// What [`parse`] takes for so many digits.
 pub(super) fn parse_cost(digits: usize) -> usize {
-    LEAST + digits.saturating_mul(digits) / 512
+    let most = digits.min(8 * MAX_INTEGER_SIZE);
+    LEAST + digits + most * most / 512
 }
 
 /// What [`text`] takes for so many bytes.

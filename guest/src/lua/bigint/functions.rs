@@ -201,11 +201,7 @@ fn text(stack: Stack, context: &Context, index: c_int, base: u32) -> Result<Stri
 
 unsafe extern "C-unwind" fn to_string(state: *mut lua_State) -> c_int {
     enter(state, |stack, context| {
-        // As `__tostring`, it may get more than the integer; only a number is a base.
-        let base = match stack.kind(2) {
-            Kind::Number => base(stack, 2)?,
-            _ => 10,
-        };
+        let base = base(stack, 2)?;
         let text = text(stack, context, 1, base)?;
         stack.push_bytes(text.as_bytes());
         Ok(1)
@@ -230,6 +226,7 @@ unsafe extern "C-unwind" fn concat(state: *mut lua_State) -> c_int {
             }
         }
         stack.concat(2);
+        context.check_memory()?;
         Ok(1)
     })
 }
