@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::error::{Error, Result};
+use crate::index::MAX_FIELDS;
 use crate::key::space;
-use crate::name::HOME;
+use crate::name::{HOME, check_index, check_table};
+use crate::query::parse_path;
 use crate::store::Transaction;
 use crate::value::{
     Item, Path, Step, accept, elements, encode_ordered, entries, write_array_head, write_bool,
@@ -169,19 +171,65 @@ impl Catalog {
     }
 }
 
+/// The first number that no table, index or function has, nor any that follows it.
+///
+/// # Errors
+/// As the store fails.
+pub(crate) fn free_id(transaction: &Transaction) -> Result<u32> {
+    match transaction.get(space::NEXT_ID)? {
+        Some(record) => number(&checked(&record)?),
+        None => Ok(1),
+    }
+}
+
 /// A number that no table, index or function has.
 ///
 /// # Errors
 /// As the store fails.
 pub fn next_id(transaction: &mut Transaction) -> Result<u32> {
-    let id = match transaction.get(space::NEXT_ID)? {
-        Some(record) => number(&checked(&record)?)?,
-        None => 1,
-    };
+    let id = free_id(transaction)?;
     let mut record = Vec::new();
     write_int(&mut record, i64::from(id) + 1);
     transaction.put(space::NEXT_ID, &record)?;
     Ok(id)
+}
+
+/// Checks the record of the next free number, as it comes from outside.
+pub(crate) fn check_next_id(record: &[u8]) -> Result<()> {
+    let id = number(&checked(record)?)?;
+    let mut written = Vec::new();
+    write_int(&mut written, i64::from(id));
+    if id > 0 && written == record {
+        return Ok(());
+    }
+    Err(unreadable())
+}
+
+/// Checks a table's record, as it comes from outside: it must be what [`write_table`] would write.
+pub(crate) fn check_record(name: &[u8], record: &[u8]) -> Result<()> {
+    let name = std::str::from_utf8(name).map_err(|_| unreadable())?;
+    check_table(name)?;
+    let table = read_table(&checked(record)?)?;
+    let mut last = "";
+    for index in &table.indexes {
+        check_index(&index.name, "value")?;
+        // They are ordered by name; no name is empty.
+        if index.name.as_str() <= last || !(1..=MAX_FIELDS).contains(&index.fields.len()) {
+            return Err(unreadable());
+        }
+        last = &index.name;
+        for field in &index.fields {
+            let mut path = Vec::new();
+            write_path(field, &mut path);
+            parse_path(&path, "value", Error::argument)?;
+        }
+    }
+    let mut written = Vec::new();
+    write_table(&table, &mut written);
+    if written == record && (table.id == 0) == (name == HOME) {
+        return Ok(());
+    }
+    Err(unreadable())
 }
 
 fn write_table(table: &Table, out: &mut Vec<u8>) {

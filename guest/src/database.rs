@@ -2,12 +2,13 @@
 
 use std::rc::Rc;
 
-use crate::catalog::{self, Catalog, FORMAT, Table};
+use crate::catalog::{self, Catalog, Table};
 use crate::error::{Error, Result};
+use crate::format::{self, Format};
 use crate::key::{Key, PREFIX_SIZE, document_key, prefix, space, successor};
 use crate::name::{HOME, check_table};
 use crate::store::{Cursor, Direction, Store, Transaction};
-use crate::value::{Item, has_objects, write_array_head, write_int, write_text};
+use crate::value::has_objects;
 
 /// What an engine keeps of the catalog between two calls.
 #[derive(Debug, Clone, Default)]
@@ -52,7 +53,7 @@ impl Database {
                 doubts: Vec::new(),
             });
         }
-        let has_format = check_format(&transaction)?;
+        let has_format = format::read(&transaction)?.is_written()?;
         let catalog = Rc::new(Catalog::load(&transaction)?);
         Ok(Database {
             transaction,
@@ -60,6 +61,25 @@ impl Database {
             has_format,
             doubts: Vec::new(),
         })
+    }
+
+    /// A database that need not be whole: for an import that is under way.
+    ///
+    /// # Errors
+    /// As the store fails.
+    pub(crate) fn unchecked(transaction: Transaction) -> Result<Database> {
+        let catalog = Rc::new(Catalog::load(&transaction)?);
+        Ok(Database {
+            transaction,
+            catalog,
+            has_format: true,
+            doubts: Vec::new(),
+        })
+    }
+
+    /// The transaction alone, with what was written.
+    pub(crate) fn into_transaction(self) -> Transaction {
+        self.transaction
     }
 
     /// Ends a transaction that only read; what it knows of the catalog serves the next one.
@@ -80,11 +100,7 @@ impl Database {
     pub fn commit(mut self) -> Result<CatalogCache> {
         crate::function::collect(&mut self)?;
         if !self.has_format && !self.transaction.is_clean() {
-            let mut record = Vec::new();
-            write_array_head(&mut record, 2);
-            write_text(&mut record, "cu");
-            write_int(&mut record, FORMAT);
-            self.transaction.put(space::FORMAT, &record)?;
+            Format::Complete.write(&mut self.transaction)?;
             self.has_format = true;
         }
         Ok(CatalogCache {
@@ -125,6 +141,17 @@ impl Database {
     #[must_use]
     pub fn function_size(&self) -> u64 {
         crate::function::DEFAULT_FUNCTION_SIZE
+    }
+
+    /// All tables, by number.
+    pub(crate) fn all_tables(&self) -> Vec<Rc<Table>> {
+        let mut all: Vec<Rc<Table>> = Vec::new();
+        let named = self.catalog.tables().map(|(_, table)| table);
+        for table in named.chain(self.catalog.table(HOME)) {
+            let at = all.partition_point(|there| there.id < table.id);
+            all.insert(at, table.clone());
+        }
+        all
     }
 
     /// A number that no table, index or object has.
@@ -394,45 +421,6 @@ impl Database {
                 _ => Ok(0),
             },
             None => Ok(0),
-        }
-    }
-}
-
-/// Whether the format record is there. A store without it has to be empty.
-fn check_format(transaction: &Transaction) -> Result<bool> {
-    let unsupported = |message: String| {
-        Err(Error::UnsupportedFormat(crate::error::Problem {
-            place: "store".to_string(),
-            message,
-        }))
-    };
-    let foreign = "the store holds something that Cu did not write; open another place";
-    match transaction.get(space::FORMAT)? {
-        None => {
-            let mut all = Cursor::new(Vec::new(), Vec::new(), Direction::Forward).expecting(1);
-            if all.next(transaction)?.is_some() {
-                return unsupported(foreign.to_string());
-            }
-            Ok(false)
-        }
-        Some(record) => {
-            // These bytes may be anybody's: they are a value only if they pass.
-            let Ok(record) = crate::value::accept(&record, "store") else {
-                return unsupported(foreign.to_string());
-            };
-            let mut parts = crate::value::elements(&record).map(Item::of);
-            match (parts.next(), parts.next()) {
-                (Some(Item::Text("cu")), Some(Item::Int(FORMAT))) => Ok(true),
-                (Some(Item::Text("cu")), Some(Item::Int(other))) => unsupported(format!(
-                    "the store has format {other}, this version of Cu reads format {FORMAT}; use {} Cu",
-                    if other > FORMAT {
-                        "a newer"
-                    } else {
-                        "the older"
-                    }
-                )),
-                _ => unsupported(foreign.to_string()),
-            }
         }
     }
 }

@@ -2,20 +2,19 @@
 
 use std::rc::Rc;
 
-use sha2::{Digest, Sha256};
-
+use crate::archive::{self, ArchivePage};
 use crate::batch::{self, check_document};
 use crate::catalog::{FORMAT, Index};
 use crate::database::{CatalogCache, Database};
 use crate::error::{Error, Limit, Result};
+use crate::format;
 use crate::function::{self, FunctionInfo};
 use crate::index::{self, Definition};
 use crate::key::{Key, PREFIX_SIZE, document_key, prefix, space, successor, write_encoded_key};
 use crate::lua::{CallOptions, Console, HostFunctions, Machine};
 use crate::name::HOME;
-use crate::pack::{write_bytes, write_optional};
 use crate::query;
-use crate::store::{Cursor, Direction, Store};
+use crate::store::{Cursor, Direction, Store, Transaction};
 use crate::value::{
     Item, accept, accept_argument, elements, without_metatables, write_array_head, write_int,
     write_map_head, write_null, write_text,
@@ -405,19 +404,27 @@ impl Engine {
         })
     }
 
+    /// Works while an import is under way, too.
     pub fn admin_digest(&mut self) -> Result<Vec<u8>> {
-        self.read(|db| {
-            let mut hash = Sha256::new();
-            let mut all = Cursor::new(Vec::new(), Vec::new(), Direction::Forward).eager();
-            let mut packed = Vec::new();
-            while let Some((key, value)) = all.next(db.transaction())? {
-                packed.clear();
-                write_bytes(&mut packed, key);
-                write_optional(&mut packed, Some(value));
-                hash.update(&packed);
-            }
-            Ok(hash.finalize().to_vec())
-        })
+        let transaction = Transaction::new(self.store.open()?);
+        format::read(&transaction)?;
+        archive::digest(&transaction)
+    }
+
+    pub fn archive_export_page(&mut self, after: Option<&[u8]>) -> Result<ArchivePage> {
+        self.read(|db| archive::export_page(db, after))
+    }
+
+    pub fn archive_import_page(&mut self, entries: &[u8]) -> Result<()> {
+        archive::import_page(&*self.store, entries)
+    }
+
+    pub fn archive_finish_import(&mut self, digest: &[u8]) -> Result<bool> {
+        archive::finish_import(&*self.store, digest)
+    }
+
+    pub fn archive_abort_import(&mut self) -> Result<bool> {
+        archive::abort_import(&*self.store)
     }
 }
 

@@ -38,6 +38,23 @@ fn entry_key(index: &Index, document: &[u8], key: &[u8]) -> Result<Vec<u8>> {
     Ok(entry)
 }
 
+/// Adds a document's entries to all indexes of its table.
+///
+/// # Errors
+/// `LimitExceeded` if it can't be indexed.
+pub(crate) fn add(
+    transaction: &mut Transaction,
+    table: &Table,
+    store_key: &[u8],
+    document: &[u8],
+) -> Result<()> {
+    for index in &table.indexes {
+        let entry = entry_key(index, document, &store_key[PREFIX_SIZE..])?;
+        transaction.put(&entry, &[])?;
+    }
+    Ok(())
+}
+
 /// What a document that is put, replaced or deleted changes in an index.
 pub(crate) struct Change {
     old: Option<Vec<u8>>,

@@ -1,4 +1,5 @@
 /** A database: the typed API over the raw exports. */
+import { type ArchiveOptions, readArchive, writeArchive } from './archive.ts';
 import { type Decoded, decode } from './cbor/decode.ts';
 import { encode } from './cbor/encode.ts';
 import type { Value } from './cbor/values.ts';
@@ -17,6 +18,7 @@ import {
 import { printer } from './print.ts';
 import { type Raw, rawExports } from './raw.ts';
 import * as idb from './store/idb.ts';
+import { Session } from './store/imports.ts';
 import { IndexedDbJournal } from './store/indexeddb.ts';
 import type { Journal, StorageInfo } from './store/journal.ts';
 import { MemoryJournal } from './store/memory.ts';
@@ -82,6 +84,7 @@ export class Database {
   readonly raw: Raw;
   readonly #reading: Raw;
   readonly #transactor: Transactor<Engine>;
+  readonly #code: Code;
 
   /** @internal */
   constructor(
@@ -92,6 +95,7 @@ export class Database {
     options: OpenOptions,
   ) {
     this.name = name;
+    this.#code = code;
     this.#transactor = new Transactor(
       journal,
       state,
@@ -307,6 +311,37 @@ export class Database {
   /** SHA-256 over everything the database holds; equal states have equal digests everywhere. */
   async digest(): Promise<Uint8Array> {
     return this.raw.admin.digest();
+  }
+
+  /**
+   * The whole database as one file, as it is after the calls that were made before. Calls that are made
+   * meanwhile go on, and do not show.
+   *
+   * ```ts
+   * const file = await db.exportArchive({ onProgress: ({ entries }) => show(entries) });
+   * await copy.importArchive(file);
+   * ```
+   */
+  async exportArchive(options: ArchiveOptions = {}): Promise<Blob> {
+    // An instance of its own, over a state that stays as it is.
+    const state = await this.#transactor.state();
+    return writeArchive(makeEngine(this.#code, new Session(state)), options);
+  }
+
+  /**
+   * Fills a database that holds nothing with what an archive has, from this package or from the
+   * command `cu backup`. Until it is through, other calls reject with `incomplete`, in every tab, and so they do
+   * after the page was closed in the midst of it: importing again begins anew. If it rejects, the
+   * database holds nothing.
+   *
+   * Rejects with `already-exists` if the database holds something, `unsupported-format` for a file that
+   * is no archive or a newer one, `corrupt` for a damaged one, `archive-io`, and `cancelled`.
+   */
+  async importArchive(archive: Blob, options: ArchiveOptions = {}): Promise<void> {
+    if (!(archive instanceof Blob)) {
+      throw new CuError('invalid-argument', 'archive must be a Blob, such as a File.', { place: 'archive' });
+    }
+    await readArchive(archive, this.raw.archive, options);
   }
 
   /** What the storage holds, and how. */

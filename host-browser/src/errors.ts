@@ -37,7 +37,12 @@ export type ErrorCode =
   /** The stored format is newer than this package, or not Cu's. Nothing was touched. */
   | 'unsupported-format'
   | 'corrupt'
+  /** An import into the database was begun and is not finished; import the archive again. */
+  | 'incomplete'
+  /** The caller asked for the call to end. Nothing was written. */
   | 'cancelled'
+  /** The file of an archive can't be read. */
+  | 'archive-io'
   | 'store-conflict'
   | 'store-read-only'
   /** The disk or the quota is full. The database holds what the last successful commit left. */
@@ -144,7 +149,8 @@ export type ComponentFailure =
         | 'already-exists'
         | 'unstorable'
         | 'unsupported-format'
-        | 'corrupt';
+        | 'corrupt'
+        | 'incomplete';
       val: Problem;
     };
 

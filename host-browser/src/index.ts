@@ -5,6 +5,7 @@
  * typed face.
  */
 
+export type { ArchiveOptions, ArchiveProgress } from './archive.ts';
 export type { Decoded } from './cbor/decode.ts';
 export { decode } from './cbor/decode.ts';
 export { encode } from './cbor/encode.ts';

@@ -29,6 +29,7 @@ const MODES: { readonly [Interface in keyof Engine]: { readonly [Name in keyof E
       rename: 'write',
     },
     admin: { stats: 'read', digest: 'read' },
+    archive: { exportPage: 'read', importPage: 'write', finishImport: 'write', abortImport: 'write' },
   };
 
 type Export = (...args: unknown[]) => unknown;

@@ -12,7 +12,7 @@ use crate::store::{DiskOptions, DiskStore, Durability, MemoryStore, Store};
 use crate::{Database, Error, Value, cbor};
 
 /// Ten years: longer limits mean none, and would not fit the clocks.
-const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+pub(crate) const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 /// Settings of a database that is about to be opened. See [`Database::builder`].
 ///

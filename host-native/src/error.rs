@@ -63,6 +63,9 @@ pub enum Error {
     /// The store contradicts itself. Nothing was written.
     #[error("{}", at(.0))]
     Corrupt(Problem),
+    /// An import into the database was begun and is not finished; import the archive again.
+    #[error("{}", at(.0))]
+    Incomplete(Problem),
     /// The caller asked for the call to end.
     #[error("the call was cancelled; nothing was written")]
     Cancelled,
@@ -88,6 +91,9 @@ pub enum Error {
         /// Whether the call had committed already.
         committed: bool,
     },
+    /// An archive can't be read or written.
+    #[error("the archive can't be read or written: {0}")]
+    Archive(#[from] std::io::Error),
     /// A Rust value that has no CBOR form.
     #[error("the value can't be encoded: {0}")]
     Encode(String),
@@ -115,6 +121,7 @@ impl Error {
             Self::Store(failure) => store_code(failure),
             Self::UnsupportedFormat(_) => "unsupported-format",
             Self::Corrupt(_) => "corrupt",
+            Self::Incomplete(_) => "incomplete",
             Self::Cancelled => "cancelled",
             Self::Open(OpenError::NotFound(_) | OpenError::NoParent(_)) => "not-found",
             Self::Open(OpenError::Foreign(..)) => "foreign",
@@ -124,6 +131,7 @@ impl Error {
             Self::Open(OpenError::Store(_, failure)) => store_code(failure),
             Self::Component(_) => "component",
             Self::Trapped { .. } => "trapped",
+            Self::Archive(_) => "archive-io",
             Self::Encode(_) => "encode",
             Self::Decode(_) => "decode",
         }
@@ -150,7 +158,8 @@ impl Error {
             | Self::AlreadyExists(problem)
             | Self::Unstorable(problem)
             | Self::UnsupportedFormat(problem)
-            | Self::Corrupt(problem) => &problem.place,
+            | Self::Corrupt(problem)
+            | Self::Incomplete(problem) => &problem.place,
             Self::LimitExceeded(excess) => &excess.place,
             _ => return None,
         };
@@ -175,7 +184,11 @@ impl Error {
     pub fn is_store(&self) -> bool {
         matches!(
             self,
-            Self::Store(_) | Self::Open(_) | Self::UnsupportedFormat(_) | Self::Corrupt(_)
+            Self::Store(_)
+                | Self::Open(_)
+                | Self::UnsupportedFormat(_)
+                | Self::Corrupt(_)
+                | Self::Incomplete(_)
         )
     }
 }
@@ -249,6 +262,7 @@ impl From<wit::Error> for Error {
             wit::Error::Store(failure) => Self::Store(failure.into()),
             wit::Error::UnsupportedFormat(problem) => Self::UnsupportedFormat(problem),
             wit::Error::Corrupt(problem) => Self::Corrupt(problem),
+            wit::Error::Incomplete(problem) => Self::Incomplete(problem),
             wit::Error::Cancelled => Self::Cancelled,
         }
     }

@@ -19,6 +19,7 @@
 //!
 //! It runs on Unix-like systems, with a 64-bit processor that wasmtime compiles for.
 
+mod archive;
 mod batch;
 mod builder;
 mod cbor;
@@ -34,6 +35,7 @@ pub mod raw;
 mod scan;
 pub mod store;
 
+pub use archive::{ArchiveInfo, ArchiveProgress};
 pub use batch::Batch;
 pub use builder::Builder;
 /// Any value, for when there is no Rust type of its own.

@@ -3,6 +3,7 @@
 //! The methods of [`Raw`] are named after the interface and the function of `wit/database.wit`,
 //! and their documentation is there. The types are the ones generated from it.
 
+pub use crate::host::exports::archive::ArchivePage;
 pub use crate::host::exports::documents::{ScanPage, ScanRange};
 pub use crate::host::exports::functions::FunctionInfo;
 pub use crate::host::exports::indexes::IndexInfo;
@@ -18,12 +19,27 @@ use crate::{Database, Error};
 #[derive(Clone, Copy)]
 pub struct Raw<'a>(&'a Host);
 
+impl<'a> Raw<'a> {
+    pub(crate) fn of(host: &'a Host) -> Self {
+        Self(host)
+    }
+
+    pub(crate) fn digest(self) -> Result<[u8; 32], Error> {
+        self.admin_digest()?
+            .try_into()
+            .map_err(|_| Error::Component("its digest does not have 32 bytes".to_owned()))
+    }
+}
+
 impl Database {
     /// The component's exports as they are, with CBOR in place of Rust values.
     pub fn raw(&self) -> Raw<'_> {
         Raw(self.host())
     }
 }
+
+/// Packed entries, as `wit/store.wit` describes them, or other bytes that are no value.
+pub type Packed = Vec<u8>;
 
 /// CBOR of one value. The generated functions take vectors, and no slices.
 pub type Cbor = Vec<u8>;
@@ -75,4 +91,8 @@ exports! {
     ) -> bool;
     cu_db_admin.call_stats: admin_stats() -> Cbor;
     cu_db_admin.call_digest: admin_digest() -> Vec<u8>;
+    cu_db_archive.call_export_page: archive_export_page(after: Option<&[u8]>) -> ArchivePage;
+    cu_db_archive.call_import_page: archive_import_page(entries: &Packed) -> ();
+    cu_db_archive.call_finish_import: archive_finish_import(digest: &Packed) -> bool;
+    cu_db_archive.call_abort_import: archive_abort_import() -> bool;
 }

@@ -80,6 +80,7 @@ const READING = new Set([
   'functions.source',
   'admin.stats',
   'admin.digest',
+  'archive.export-page',
 ]);
 
 /** What went otherwise than the case says. */

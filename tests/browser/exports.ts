@@ -54,6 +54,13 @@ function value(args: Arguments, name: string): Bytes {
   return encode(given);
 }
 
+/** Bytes that are no value. */
+function bytes(args: Arguments, name: string): Uint8Array {
+  const opened = open(value(args, name));
+  if (opened?.major !== 2) throw new Error(`args.${name} is no byte string`);
+  return Uint8Array.from(opened.body);
+}
+
 function integer(given: Json): bigint {
   const opened = open(encode(given));
   if (opened?.major === 0) return opened.argument;
@@ -198,6 +205,21 @@ const CALLS: { readonly [name: string]: Call } = {
     ),
   'admin.stats': (raw) => raw.admin.stats(),
   'admin.digest': async (raw) => encodeBytes(await raw.admin.digest()),
+  'archive.export-page': async (raw, args) => {
+    const after = args.after === undefined ? undefined : bytes(args, 'after');
+    const { entries, next, version } = await raw.archive.exportPage(after);
+    return record({
+      entries: encodeBytes(entries),
+      next: next === undefined ? NOTHING : encodeBytes(next),
+      version: encodeInteger(version),
+    });
+  },
+  'archive.import-page': async (raw, args) => {
+    await raw.archive.importPage(bytes(args, 'entries'));
+    return NOTHING;
+  },
+  'archive.finish-import': async (raw, args) => flag(await raw.archive.finishImport(bytes(args, 'digest'))),
+  'archive.abort-import': async (raw) => flag(await raw.archive.abortImport()),
 };
 
 /**

@@ -19,7 +19,9 @@ mod generated {
 }
 
 use generated::cu::db::{console, host, store, types};
-use generated::exports::cu::db::{admin, documents, functions, indexes, lua, queries, tables};
+use generated::exports::cu::db::{
+    admin, archive, documents, functions, indexes, lua, queries, tables,
+};
 
 struct Component;
 
@@ -204,6 +206,7 @@ impl From<error::Error> for types::Error {
             E::Store(failure) => T::Store(failure.into()),
             E::UnsupportedFormat(problem) => T::UnsupportedFormat(problem.into()),
             E::Corrupt(problem) => T::Corrupt(problem.into()),
+            E::Incomplete(problem) => T::Incomplete(problem.into()),
             E::Cancelled => T::Cancelled,
         }
     }
@@ -419,5 +422,28 @@ impl admin::Guest for Component {
 
     fn digest() -> Result<Vec<u8>, types::Error> {
         engine(Engine::admin_digest)
+    }
+}
+
+impl archive::Guest for Component {
+    fn export_page(after: Option<Vec<u8>>) -> Result<archive::ArchivePage, types::Error> {
+        let page = engine(|engine| engine.archive_export_page(after.as_deref()))?;
+        Ok(archive::ArchivePage {
+            entries: page.entries,
+            next: page.next,
+            version: page.version,
+        })
+    }
+
+    fn import_page(entries: Vec<u8>) -> Result<(), types::Error> {
+        engine(|engine| engine.archive_import_page(&entries))
+    }
+
+    fn finish_import(digest: Vec<u8>) -> Result<bool, types::Error> {
+        engine(|engine| engine.archive_finish_import(&digest))
+    }
+
+    fn abort_import() -> Result<bool, types::Error> {
+        engine(Engine::archive_abort_import)
     }
 }

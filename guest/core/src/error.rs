@@ -82,6 +82,7 @@ pub enum Error {
     Store(StoreFailure),
     UnsupportedFormat(Problem),
     Corrupt(Problem),
+    Incomplete(Problem),
     Cancelled,
 }
 
@@ -154,7 +155,8 @@ impl Error {
             | Error::AlreadyExists(p)
             | Error::Unstorable(p)
             | Error::UnsupportedFormat(p)
-            | Error::Corrupt(p) => Some(&mut p.place),
+            | Error::Corrupt(p)
+            | Error::Incomplete(p) => Some(&mut p.place),
             Error::LimitExceeded(e) => Some(&mut e.place),
             _ => None,
         }
@@ -205,6 +207,7 @@ impl Error {
             Error::Store(StoreFailure::Io(_)) => "store-io",
             Error::UnsupportedFormat(_) => "unsupported-format",
             Error::Corrupt(_) => "corrupt",
+            Error::Incomplete(_) => "incomplete",
             Error::Cancelled => "cancelled",
         }
     }
@@ -227,7 +230,8 @@ impl fmt::Display for Error {
             | Error::AlreadyExists(p)
             | Error::Unstorable(p)
             | Error::UnsupportedFormat(p)
-            | Error::Corrupt(p) => (p.place.as_str(), p.message.as_str()),
+            | Error::Corrupt(p)
+            | Error::Incomplete(p) => (p.place.as_str(), p.message.as_str()),
             Error::LimitExceeded(e) => (e.place.as_str(), e.message.as_str()),
             Error::Syntax(s) | Error::Script(s) => ("", s.message.as_str()),
             Error::Store(StoreFailure::Conflict) => (

@@ -6,6 +6,7 @@
 //! what that compiles to, and `bytecode.rs` guards the road of those that have no text.
 
 mod bytecode;
+mod check;
 mod count;
 mod heap;
 mod list;
@@ -29,6 +30,7 @@ use crate::lua::load_error;
 use crate::lua::stack::{Kind, Stack};
 use crate::name::{MAX_NAME_SIZE, check_table};
 
+pub(crate) use check::{check_all, check_object};
 pub use count::{collect, release, retain};
 pub(crate) use heap::{Heap, begin, end, forget, forget_freed, open};
 pub(crate) use list::find;

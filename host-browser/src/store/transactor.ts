@@ -85,6 +85,11 @@ export class Transactor<Engine> {
     });
   }
 
+  /** The state in a call's turn; it is durable. */
+  state(): Promise<State> {
+    return this.submit('read', () => this.#session.state);
+  }
+
   get info(): StorageInfo {
     return this.#journal.info(this.#session.state);
   }

@@ -12,6 +12,7 @@ use super::generated::Database;
 use super::ticker::TICK;
 use super::{WasmStore, wit};
 use crate::Error;
+use crate::builder::LONGEST;
 use crate::store::Store;
 
 /// Takes what Lua prints.
@@ -97,6 +98,22 @@ impl Host {
 
     pub(crate) fn store(&self) -> &dyn Store {
         &*self.settings.store
+    }
+
+    pub(crate) fn shared_store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.settings.store)
+    }
+
+    /// Another instance of the component, over this store, for work of the host's own: it prints nothing,
+    /// and no call of it takes too long.
+    pub(crate) fn beside(&self, store: Arc<dyn Store>) -> Self {
+        let settings = Settings {
+            store,
+            print: None,
+            wall_clock: LONGEST,
+            memory: self.settings.memory,
+        };
+        Self::new(Arc::clone(&self.program), settings)
     }
 
     /// Runs one exported function. If it traps, the instance is gone and the next call gets a new one.

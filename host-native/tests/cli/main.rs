@@ -1,5 +1,6 @@
 //! The command `cu`, as a program of its own.
 
+mod backup;
 mod data;
 mod failures;
 mod lua;

@@ -130,6 +130,31 @@ impl<'a> Arguments<'a> {
         }
     }
 
+    /// Bytes that are no value.
+    ///
+    /// # Errors
+    /// If they are missing or something else.
+    pub fn bytes(&self, name: &str) -> Argument<Vec<u8>> {
+        self.required(name)?;
+        let bytes = self.optional_bytes(name)?;
+        bytes.ok_or_else(|| self.wrong(name, "byte string"))
+    }
+
+    /// Bytes that may be left out.
+    ///
+    /// # Errors
+    /// If they are something else.
+    pub fn optional_bytes(&self, name: &str) -> Argument<Option<Vec<u8>>> {
+        if self.optional(name).is_none() {
+            return Ok(None);
+        }
+        let value = self.value(name)?;
+        match cbor::open(&value) {
+            Some((2, _, body)) => Ok(Some(body.to_vec())),
+            _ => Err(self.wrong(name, "byte string")),
+        }
+    }
+
     /// A document's key.
     ///
     /// # Errors

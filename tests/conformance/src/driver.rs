@@ -40,6 +40,7 @@ const READING: &[&str] = &[
     "functions.source",
     "admin.stats",
     "admin.digest",
+    "archive.export-page",
 ];
 
 /// Runs all cases, prints what failed and the closing line, and returns whether all passed.

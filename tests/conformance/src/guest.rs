@@ -228,6 +228,23 @@ fn call_engine(
             .map(flag),
         "admin.stats" => engine.admin_stats(),
         "admin.digest" => engine.admin_digest().map(|digest| byte_list(&digest)),
+        "archive.export-page" => {
+            let after = arguments.optional_bytes("after")?;
+            engine.archive_export_page(after.as_deref()).map(|page| {
+                record([
+                    ("entries", byte_list(&page.entries)),
+                    ("next", optional(page.next.map(|next| byte_list(&next)))),
+                    ("version", number(page.version)),
+                ])
+            })
+        }
+        "archive.import-page" => engine
+            .archive_import_page(&arguments.bytes("entries")?)
+            .map(|()| nothing()),
+        "archive.finish-import" => engine
+            .archive_finish_import(&arguments.bytes("digest")?)
+            .map(flag),
+        "archive.abort-import" => engine.archive_abort_import().map(flag),
         _ => return Err(format!("there is no call '{call}'")),
     })
 }
@@ -249,7 +266,8 @@ fn failure(error: Error) -> Failure {
         | Error::AlreadyExists(problem)
         | Error::Unstorable(problem)
         | Error::UnsupportedFormat(problem)
-        | Error::Corrupt(problem) => failure.place = Some(problem.place),
+        | Error::Corrupt(problem)
+        | Error::Incomplete(problem) => failure.place = Some(problem.place),
         Error::UnknownTable(table) => failure.table = Some(table),
         Error::LimitExceeded(excess) => {
             failure.place = Some(excess.place);

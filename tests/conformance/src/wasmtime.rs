@@ -223,6 +223,23 @@ fn call_export(
             .map(flag),
         "admin.stats" => raw.admin_stats(),
         "admin.digest" => raw.admin_digest().map(|digest| byte_list(&digest)),
+        "archive.export-page" => {
+            let after = arguments.optional_bytes("after")?;
+            raw.archive_export_page(after.as_deref()).map(|page| {
+                record([
+                    ("entries", byte_list(&page.entries)),
+                    ("next", optional(page.next.map(|next| byte_list(&next)))),
+                    ("version", number(page.version)),
+                ])
+            })
+        }
+        "archive.import-page" => raw
+            .archive_import_page(&arguments.bytes("entries")?)
+            .map(|()| nothing()),
+        "archive.finish-import" => raw
+            .archive_finish_import(&arguments.bytes("digest")?)
+            .map(flag),
+        "archive.abort-import" => raw.archive_abort_import().map(flag),
         _ => return Err(format!("there is no call '{call}'")),
     })
 }

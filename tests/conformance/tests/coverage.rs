@@ -14,16 +14,8 @@ const HOST_ONLY: &[(&str, &str)] = &[
         "a store that fails is made by each host's own tests, on its own medium",
     ),
     (
-        "unsupported-format",
-        "the bytes of a newer store come from a host's own tests",
-    ),
-    (
         "unknown-index",
         "no export of this version needs an index that is named: dropping tells by false",
-    ),
-    (
-        "corrupt",
-        "damage is done below the exports, by a host's own tests",
     ),
     (
         "cancelled",

@@ -58,6 +58,12 @@ impl Transaction {
         self.overlay.is_empty()
     }
 
+    /// Bytes of all writes so far, those included that a later one replaced.
+    #[must_use]
+    pub fn written(&self) -> usize {
+        self.written
+    }
+
     /// Whether anything was written in a range.
     #[must_use]
     pub fn has_written(&self, start: &[u8], end: &[u8]) -> bool {

@@ -35,6 +35,23 @@ pub fn accept_argument<'a>(bytes: &'a [u8], place: &str) -> Result<Cow<'a, [u8]>
     accept_within(bytes, place, usize::MAX, 2)
 }
 
+/// Checks bytes that are said to come out of a store: deterministic, and what only Cu writes is allowed.
+///
+/// # Errors
+/// As [`accept`], and `InvalidValue` for bytes that are not deterministic.
+pub fn accept_stored(bytes: &[u8], place: &str) -> Result<()> {
+    let mut reader = Reader::new(bytes, MAX_DEPTH + 2);
+    reader.is_stored = true;
+    reader.value(0).map_err(|fault| fault.into_error(place))?;
+    if reader.position == bytes.len() && reader.deterministic {
+        return Ok(());
+    }
+    Err(Error::value(
+        place,
+        "the bytes are not the deterministic encoding of one value",
+    ))
+}
+
 fn accept_within<'a>(
     bytes: &'a [u8],
     place: &str,
@@ -52,13 +69,7 @@ fn accept_within<'a>(
             ),
         ));
     }
-    let mut reader = Reader {
-        bytes,
-        position: 0,
-        deterministic: true,
-        max_depth: MAX_DEPTH + extra_depth,
-        output: None,
-    };
+    let mut reader = Reader::new(bytes, MAX_DEPTH + extra_depth);
     reader.value(0).map_err(|fault| fault.into_error(place))?;
     if reader.position != bytes.len() {
         let fault = Fault::new(format!(
@@ -115,6 +126,8 @@ struct Reader<'a> {
     /// Whether all that was read so far is in the deterministic encoding.
     deterministic: bool,
     max_depth: usize,
+    /// Whether what only Cu writes is allowed.
+    is_stored: bool,
     /// Where the deterministic encoding goes, on the second pass.
     output: Option<Vec<u8>>,
 }
@@ -125,6 +138,17 @@ enum Length {
 }
 
 impl<'a> Reader<'a> {
+    fn new(bytes: &'a [u8], max_depth: usize) -> Self {
+        Reader {
+            bytes,
+            position: 0,
+            deterministic: true,
+            max_depth,
+            is_stored: false,
+            output: None,
+        }
+    }
+
     fn take(&mut self, length: u64) -> Checked<&'a [u8]> {
         let rest = &self.bytes[self.position..];
         match usize::try_from(length).ok().and_then(|l| rest.get(..l)) {
@@ -364,6 +388,13 @@ impl<'a> Reader<'a> {
                 return Err(big_key());
             }
             _ if matches!(first, 0xf4 | 0xf5) => {}
+            // A metatable follows.
+            _ if first == super::NULL
+                && self.is_stored
+                && matches!(
+                    super::Item::of(&self.bytes[self.position..]),
+                    super::Item::Function(_)
+                ) => {}
             _ if matches!(first, 0xf9..=0xfb) => {
                 let float = self.float(first)?;
                 if float.is_nan() {
@@ -394,6 +425,9 @@ impl<'a> Reader<'a> {
         let tag = self.definite(first)?;
         if matches!(tag, POSITIVE_TAG | NEGATIVE_TAG) {
             return self.big(tag == NEGATIVE_TAG);
+        }
+        if tag == FUNCTION_TAG && self.is_stored {
+            return self.reference();
         }
         if tag != FUNCTION_TAG {
             return Err(Fault::new(format!(
@@ -429,6 +463,17 @@ impl<'a> Reader<'a> {
             write_integer(out, negative, bytes);
         }
         Ok(())
+    }
+
+    /// The content of a reference: a number, a name or a view.
+    fn reference(&mut self) -> Checked<()> {
+        let first = self.byte()?;
+        match first >> 5 {
+            0 if self.definite(first)? <= u64::from(u32::MAX) => Ok(()),
+            2 => self.string(first).map(|_| ()),
+            3 if std::str::from_utf8(&self.string(first)?).is_ok() => Ok(()),
+            _ => Err(Fault::new("a reference refers to nothing")),
+        }
     }
 
     fn float(&mut self, first: u8) -> Checked<f64> {

@@ -17,7 +17,7 @@ mod outward;
 mod path;
 mod write;
 
-pub use accept::{MAX_DEPTH, MAX_SIZE, accept, accept_argument};
+pub use accept::{MAX_DEPTH, MAX_SIZE, accept, accept_argument, accept_stored};
 pub use big::{Big, MAX_INTEGER_SIZE, write_integer};
 pub use edit::{EditError, remove, set};
 pub use item::{Elements, Entries, Item, elements, entries, has_objects, references, skip};

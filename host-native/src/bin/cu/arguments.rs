@@ -105,6 +105,22 @@ pub enum Command {
         cu export users.csv --table users --format csv --key id"
     )]
     Export(Export),
+    /// Write the whole database to one file, an archive, which is read on every runtime.
+    ///
+    /// It shows the database at one moment, whoever writes meanwhile.
+    #[command(
+        after_help = "Examples:\n  cu backup places.cua\n  cu backup - | ssh host 'cat > places.cua'"
+    )]
+    Backup {
+        /// The file, which is replaced if it is there; `-` is standard output.
+        file: PathBuf,
+    },
+    /// Read an archive into a database that holds nothing.
+    #[command(after_help = "Example:\n  cu --db copy.db restore places.cua")]
+    Restore {
+        /// The file; `-` is standard input.
+        file: PathBuf,
+    },
     /// Print a document.
     Get {
         table: String,

@@ -13,8 +13,8 @@ use serde_json::{Value as Json, json};
 use crate::arguments::{Arguments, Call, Command, Functions, Index, Query};
 use crate::failure::Failure;
 use crate::input::{loose, read_text, to_value};
-use crate::output::{Output, plural};
-use crate::{export, import, repl};
+use crate::output::{Output, entries, hex, plural};
+use crate::{backup, export, import, repl};
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let output = Output {
@@ -57,6 +57,7 @@ fn only_reads(command: &Command) -> bool {
     matches!(
         command,
         Command::Export(_)
+            | Command::Backup { .. }
             | Command::Get { .. }
             | Command::Query(_)
             | Command::Index(Index::List { .. })
@@ -83,6 +84,8 @@ fn dispatch(database: &Database, command: &Command, output: Output) -> Result<()
         Command::Repl => repl::run(database, output),
         Command::Import(arguments) => import::run(database, arguments, output),
         Command::Export(arguments) => export::run(database, arguments, output),
+        Command::Backup { file } => backup::backup(database, file, output),
+        Command::Restore { file } => backup::restore(database, file, output),
         Command::Get { table, key } => match database.get::<Value>(table, key.key())? {
             Some(document) => output.document(&json::from_value(document)?),
             None => Err(Failure::Absent(format!(
@@ -126,14 +129,7 @@ fn dispatch(database: &Database, command: &Command, output: Output) -> Result<()
             removed(database.drop_table(table)?, &format!("table {table:?}"))
         }
         Command::Stats => stats(database, output),
-        Command::Digest => {
-            let hex: String = database
-                .digest()?
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
-            output.document(&hex.into())
-        }
+        Command::Digest => output.document(&hex(&database.digest()?).into()),
         Command::Verify => {
             database.verify()?;
             output.remark("everything can be read, and every checksum is right");
@@ -230,14 +226,6 @@ fn index(database: &Database, command: &Index, output: Output) -> Result<(), Fai
             database.drop_index(table, name)?,
             &format!("index {name:?} of {table:?}"),
         ),
-    }
-}
-
-fn entries(count: u64) -> String {
-    if count == 1 {
-        "1 entry".to_owned()
-    } else {
-        format!("{} entries", indicatif::HumanCount(count))
     }
 }
 

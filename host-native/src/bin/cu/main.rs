@@ -1,6 +1,7 @@
 //! The command `cu`. See `cu --help`.
 
 mod arguments;
+mod backup;
 mod commands;
 mod export;
 mod failure;

@@ -142,6 +142,20 @@ pub fn plural(count: u64, what: &str) -> String {
     )
 }
 
+/// "1 entry", "12,345 entries".
+pub fn entries(count: u64) -> String {
+    if count == 1 {
+        "1 entry".to_owned()
+    } else {
+        format!("{} entries", indicatif::HumanCount(count))
+    }
+}
+
+/// Bytes as hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// A key as JSON, in the form that [`json_to_key`](crate::input::json_to_key) reads.
 pub fn key_to_json(key: &Key) -> Json {
     match key {
