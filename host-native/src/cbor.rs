@@ -179,3 +179,41 @@ fn half(float: f64) -> Option<u16> {
     };
     Some(sign | (biased << 10) | (steps & 0x3ff))
 }
+
+#[cfg(test)]
+mod tests {
+    use ciborium::value::Value;
+
+    use super::*;
+
+    #[test]
+    fn integers_of_128_bits_come_back() {
+        let beyond = 1i128 << 64;
+        for integer in [i128::MIN, i128::MAX, beyond, -beyond, -beyond - 1, 5, -5] {
+            let bytes = encode(&(integer, "x")).unwrap();
+            assert_eq!(
+                decode::<(i128, String)>(&bytes).unwrap(),
+                (integer, "x".into())
+            );
+        }
+        assert_eq!(
+            decode::<u128>(&encode(&u128::MAX).unwrap()).unwrap(),
+            u128::MAX
+        );
+    }
+
+    #[test]
+    fn negative_integers_of_16_bytes_are_values_and_texts_with_their_bytes_stay() {
+        let integer = [&[0xc3, 0x50][..], &[0xff; 16]].concat();
+        let array = [&[0x83, 0x52][..], &integer, &integer, &[0x05]].concat();
+        let content = [&[0][..], &[0xff; 16]].concat();
+        assert_eq!(
+            decode::<Vec<Value>>(&array).unwrap(),
+            [
+                Value::Bytes(integer),
+                Value::Tag(3, Value::Bytes(content).into()),
+                Value::Integer(5.into()),
+            ]
+        );
+    }
+}

@@ -43,6 +43,19 @@ fn cities() -> Database {
 }
 
 #[test]
+fn integers_of_128_bits_come_back_as_they_were_put() {
+    let database = Database::in_memory().unwrap();
+    for (key, integer) in (1..).zip([i128::MAX, i128::MIN, i128::from(i64::MIN) - 1, 1 << 64, -7]) {
+        database.put("t", key, &integer).unwrap();
+        assert_eq!(database.get::<i128>("t", key).unwrap(), Some(integer));
+    }
+    let product: i128 = database
+        .eval("local a, b = ...  return a * b", (1i128 << 64, -3))
+        .unwrap();
+    assert_eq!(product, -3 << 64);
+}
+
+#[test]
 fn documents_come_back_as_they_were_put() {
     let database = cities();
     let apia: Option<City> = database.get("cities", 3).unwrap();

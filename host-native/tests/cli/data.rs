@@ -19,6 +19,38 @@ fn cities() -> Cu {
 }
 
 #[test]
+fn integers_of_any_size_are_numbers_in_json() {
+    let cu = Cu::new();
+    let document =
+        r#"{"n":-340282366920938463463374607431768211456,"list":[18446744073709551616,1.5]}"#;
+    let print = |arguments: &[&str]| cu.text(&[&["--json"], arguments].concat());
+    cu.text(&["put", "t", "k", document]);
+    assert_eq!(print(&["get", "t", "k"]).trim(), document);
+    assert_eq!(
+        print(&[
+            "eval",
+            "return _home.t.k.n + 1, ...",
+            "18446744073709551616"
+        ])
+        .trim(),
+        "[-340282366920938463463374607431768211455,18446744073709551616]"
+    );
+    cu.text(&["put", "t", "alone", "123456789012345678901234567890"]);
+    for format in ["json", "ndjson", "csv"] {
+        let file = cu.path(&format!("out.{format}"));
+        let file = file.to_str().unwrap();
+        cu.text(&["export", file, "--table", "t", "--rows"]);
+        let text = std::fs::read_to_string(file).unwrap();
+        for integer in [
+            "123456789012345678901234567890",
+            "[18446744073709551616,1.5]",
+        ] {
+            assert!(text.contains(integer), "{text}");
+        }
+    }
+}
+
+#[test]
 fn documents_are_put_printed_and_deleted() {
     let cu = Cu::new();
     let document = r#"{"exact":9223372036854775807,"float":1.0,"bytes":{"$bytes":"AAH/"},"nan":{"$float":"nan"}}"#;
