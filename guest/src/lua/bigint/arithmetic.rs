@@ -124,12 +124,12 @@ impl Number {
         )
     }
 
-    fn to_power(self, exponent: u64) -> Number {
+    fn power(&self, exponent: u64) -> Number {
         let mut power = Number::small(1);
         for bit in (0..u64::BITS - exponent.leading_zeros()).rev() {
             power = power.times(&power);
             if exponent >> bit & 1 == 1 {
-                power = power.times(&self);
+                power = power.times(self);
             }
         }
         power
@@ -231,7 +231,7 @@ pub(super) fn calculate(
         Operation::Multiply => left.times(&right),
         Operation::Divide => left.divided(&right).0,
         Operation::Modulo => left.divided(&right).1,
-        Operation::Power => left.to_power(match exponent {
+        Operation::Power => left.power(match exponent {
             Item::Int(exponent) => exponent.unsigned_abs(),
             // Only of 0, 1 and -1, of which it matters whether the exponent is even.
             _ => u64::from(right.size.bit(0)) + 2,
