@@ -110,6 +110,7 @@ impl Host {
         let settings = Settings {
             store,
             print: None,
+            functions: HostFunctions::default(),
             wall_clock: LONGEST,
             memory: self.settings.memory,
         };
