@@ -7,6 +7,7 @@ use std::rc::Rc;
 use crate::error::{Error, Result};
 use crate::index::MAX_FIELDS;
 use crate::key::space;
+use crate::limits::Limits;
 use crate::name::{HOME, check_index, check_table};
 use crate::query::parse_path;
 use crate::store::Transaction;
@@ -57,11 +58,12 @@ impl Table {
     }
 }
 
-/// All tables, by name.
+/// All tables, by name, and the database's limits.
 #[derive(Debug, Clone)]
 pub struct Catalog {
     tables: BTreeMap<String, Rc<Table>>,
     home: Rc<Table>,
+    limits: Limits,
 }
 
 impl Default for Catalog {
@@ -69,6 +71,7 @@ impl Default for Catalog {
         Catalog {
             tables: BTreeMap::new(),
             home: Table::home(),
+            limits: Limits::default(),
         }
     }
 }
@@ -118,6 +121,9 @@ impl Catalog {
                 catalog.tables.insert(name.to_string(), table);
             }
         }
+        if let Some(record) = transaction.get(space::LIMITS)? {
+            catalog.limits = Limits::read(&checked(&record)?).ok_or_else(unreadable)?;
+        }
         Ok(catalog)
     }
 
@@ -136,6 +142,28 @@ impl Catalog {
         self.tables
             .iter()
             .map(|(name, table)| (name.as_str(), table))
+    }
+
+    /// The limits that were set for the database.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Sets the limits, here and in the store.
+    ///
+    /// # Errors
+    /// As a write fails.
+    pub fn set_limits(&mut self, transaction: &mut Transaction, limits: Limits) -> Result<()> {
+        if limits.is_default() {
+            transaction.delete(space::LIMITS)?;
+        } else {
+            let mut record = Vec::new();
+            limits.write(&mut record);
+            transaction.put(space::LIMITS, &record)?;
+        }
+        self.limits = limits;
+        Ok(())
     }
 
     /// Sets the table of a name, here and in the store.
@@ -200,6 +228,17 @@ pub(crate) fn check_next_id(record: &[u8]) -> Result<()> {
     let mut written = Vec::new();
     write_int(&mut written, i64::from(id));
     if id > 0 && written == record {
+        return Ok(());
+    }
+    Err(unreadable())
+}
+
+/// Checks the record of the limits, as it comes from outside.
+pub(crate) fn check_limits(record: &[u8]) -> Result<()> {
+    let limits = Limits::read(&checked(record)?).ok_or_else(unreadable)?;
+    let mut written = Vec::new();
+    limits.write(&mut written);
+    if !limits.is_default() && written == record {
         return Ok(());
     }
     Err(unreadable())

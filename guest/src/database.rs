@@ -6,6 +6,7 @@ use crate::catalog::{self, Catalog, Table};
 use crate::error::{Error, Result};
 use crate::format::{self, Format};
 use crate::key::{Key, PREFIX_SIZE, document_key, prefix, space, successor};
+use crate::limits::{Limits, Setting};
 use crate::name::{HOME, check_table};
 use crate::store::{Cursor, Direction, Store, Transaction};
 use crate::value::has_objects;
@@ -43,24 +44,24 @@ impl Database {
     #[inline(never)]
     pub fn begin(store: &dyn Store, cache: &CatalogCache) -> Result<Database> {
         let transaction = Transaction::new(store.open()?);
-        if let Some((version, has_format)) = cache.at
-            && version == transaction.version()
-        {
-            return Ok(Database {
-                transaction,
-                catalog: cache.catalog.clone(),
-                has_format,
-                doubts: Vec::new(),
-            });
-        }
-        let has_format = format::read(&transaction)?.is_written()?;
-        let catalog = Rc::new(Catalog::load(&transaction)?);
-        Ok(Database {
+        let (catalog, has_format) = match cache.at {
+            Some((version, has_format)) if version == transaction.version() => {
+                (cache.catalog.clone(), has_format)
+            }
+            _ => {
+                let has_format = format::read(&transaction)?.is_written()?;
+                (Rc::new(Catalog::load(&transaction)?), has_format)
+            }
+        };
+        let mut db = Database {
             transaction,
             catalog,
             has_format,
             doubts: Vec::new(),
-        })
+        };
+        let most = db.limits().get(Setting::TransactionSize);
+        db.transaction.limit_writes(most);
+        Ok(db)
     }
 
     /// A database that need not be whole: for an import that is under way.
@@ -120,6 +121,22 @@ impl Database {
         &mut self.transaction
     }
 
+    /// The limits that were set for the database; [`Limits::get`] fills the defaults in.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        self.catalog.limits()
+    }
+
+    /// Sets the limits of the database. The transaction itself is under none of them.
+    ///
+    /// # Errors
+    /// As a write fails.
+    pub fn set_limits(&mut self, limits: Limits) -> Result<()> {
+        let most = Limits::default().get(Setting::TransactionSize);
+        self.transaction.limit_writes(most);
+        Rc::make_mut(&mut self.catalog).set_limits(&mut self.transaction, limits)
+    }
+
     /// The catalog as the transaction sees it.
     #[must_use]
     pub fn catalog(&self) -> &Rc<Catalog> {
@@ -140,7 +157,7 @@ impl Database {
     /// Bytes of a persisted function's bytecode, at the most.
     #[must_use]
     pub fn function_size(&self) -> u64 {
-        crate::function::DEFAULT_FUNCTION_SIZE
+        self.limits().get(Setting::FunctionSize)
     }
 
     /// All tables, by number.

@@ -11,6 +11,7 @@ use crate::format;
 use crate::function::{self, FunctionInfo};
 use crate::index::{self, Definition};
 use crate::key::{Key, PREFIX_SIZE, document_key, prefix, space, successor, write_encoded_key};
+use crate::limits::Limits;
 use crate::lua::{CallOptions, Console, HostFunctions, Machine};
 use crate::name::HOME;
 use crate::query;
@@ -402,6 +403,15 @@ impl Engine {
             write_count(&mut out, functions);
             Ok(out)
         })
+    }
+
+    pub fn admin_limits(&mut self) -> Result<Limits> {
+        self.read(|db| Ok(db.limits().filled()))
+    }
+
+    pub fn admin_set_limits(&mut self, limits: Limits) -> Result<()> {
+        limits.check("limits")?;
+        self.write(|db| db.set_limits(limits))
     }
 
     /// Works while an import is under way, too.

@@ -23,6 +23,8 @@ fn few() -> CallOptions {
     CallOptions {
         instructions: Some(3_000_000),
         memory: Some(4 << 20),
+        // Only the budget ends these, however busy the machine is.
+        wall_clock: Some(86_400_000),
         ..CallOptions::default()
     }
 }

@@ -24,6 +24,7 @@ const PROVIDED = [
   'cu:db/store',
   'cu:db/console',
   'cu:db/host',
+  'wasi:clocks/monotonic-clock',
   'wasi:clocks/wall-clock',
   'wasi:random/random',
   'wasi:random/insecure-seed',

@@ -11,7 +11,11 @@ import {
   checkName,
   checkOptions,
   checkText,
+  componentLimits,
   componentOptions,
+  type Limits,
+  type LimitsInForce,
+  limitsInForce,
   type OpenOptions,
   whole,
 } from './options.ts';
@@ -306,6 +310,16 @@ export class Database {
 
   async stats(): Promise<Stats> {
     return decode(await this.raw.admin.stats()) as unknown as Stats;
+  }
+
+  /** The limits in force for calls that do not say otherwise. */
+  async limits(): Promise<LimitsInForce> {
+    return limitsInForce(await this.raw.admin.limits());
+  }
+
+  /** Sets the limits of the database, all of them: what is absent goes back to its default. */
+  async setLimits(limits: Limits): Promise<void> {
+    await this.raw.admin.setLimits(componentLimits(limits));
   }
 
   /** SHA-256 over everything the database holds; equal states have equal digests everywhere. */

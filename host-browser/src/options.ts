@@ -23,10 +23,20 @@ export interface OpenOptions {
 export interface CallOptions {
   /** What a traceback calls the source; by default `eval`. */
   readonly chunkName?: string;
-  /** At most so many Lua instructions; by default 1,000,000,000. */
+  /** At most so many Lua instructions; by default the database's limit, as for those that follow. */
   readonly instructions?: number | bigint;
-  /** At most so many bytes of Lua memory; by default 64 MiB. */
+  /** At most so many bytes of Lua memory. */
   readonly memory?: number | bigint;
+  /** At most so many milliseconds. */
+  readonly wallClock?: number | bigint;
+  /** At most so many calls inside each other. */
+  readonly callDepth?: number | bigint;
+  /** At most so many bytes of results. */
+  readonly resultSize?: number | bigint;
+  /** At most so many bytes printed. */
+  readonly outputSize?: number | bigint;
+  /** At most so many bytes written. */
+  readonly transactionSize?: number | bigint;
   /** What `math.random` starts from, for a call that can be repeated. */
   readonly seed?: number | bigint;
   /** What `os.time` takes for now, in seconds since 1970; by default the clock. */
@@ -37,12 +47,54 @@ export interface CallOptions {
   readonly readOnly?: boolean;
 }
 
+const CALL_LIMITS = [
+  'memory',
+  'instructions',
+  'wallClock',
+  'callDepth',
+  'resultSize',
+  'outputSize',
+  'transactionSize',
+] as const;
+const LIMITS = [...CALL_LIMITS, 'functionSize'] as const;
+
+/**
+ * The limits of a database's calls, kept in the database; a call's options override them. What is absent has its
+ * default; `wit/database.wit` says what each may be.
+ */
+export type Limits = { readonly [Name in (typeof LIMITS)[number]]?: number | bigint };
+
+/** All limits, defaults filled in. */
+export type LimitsInForce = { readonly [Name in (typeof LIMITS)[number]]: number };
+
+/** Those of the limits that are given, as the component takes them. */
+function given<Name extends keyof Limits>(
+  names: readonly Name[],
+  limits: Limits,
+): { [Key in Name]?: bigint } {
+  const all: { [Key in Name]?: bigint } = {};
+  for (const name of names) {
+    const limit = limits[name];
+    if (limit !== undefined) all[name] = whole(limit, name);
+  }
+  return all;
+}
+
+/** Limits as the component takes them. */
+export function componentLimits(limits: Limits) {
+  return given(LIMITS, limits);
+}
+
+/** Limits as the component gives them. */
+export function limitsInForce(limits: { [Name in keyof Limits]?: bigint }): LimitsInForce {
+  return Object.fromEntries(LIMITS.map((name) => [name, Number(limits[name])])) as LimitsInForce;
+}
+
 /** Call options as the component takes them. */
 export function componentOptions(options: CallOptions) {
   return {
     ...(options.chunkName !== undefined && { chunkName: options.chunkName }),
-    ...(options.instructions !== undefined && { instructions: whole(options.instructions, 'instructions') }),
-    ...(options.memory !== undefined && { memory: whole(options.memory, 'memory') }),
+    ...given(CALL_LIMITS, options),
     ...(options.seed !== undefined && { seed: whole(options.seed, 'seed') }),
     ...(options.time !== undefined && { time: whole(options.time, 'time', -(2n ** 63n), 2n ** 63n) }),
     keepGlobals: options.keepGlobals ?? false,

@@ -28,7 +28,7 @@ const MODES: { readonly [Interface in keyof Engine]: { readonly [Name in keyof E
       delete: 'write',
       rename: 'write',
     },
-    admin: { stats: 'read', digest: 'read' },
+    admin: { stats: 'read', limits: 'read', setLimits: 'write', digest: 'read' },
     archive: { exportPage: 'read', importPage: 'write', finishImport: 'write', abortImport: 'write' },
   };
 

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use wasmtime::component::{
     Component, ComponentType, HasSelf, Lift, Linker, Lower, Resource, ResourceTable,
@@ -255,7 +255,7 @@ struct Datetime {
     nanoseconds: u32,
 }
 
-/// The two functions of WASI that the component imports. A program that has `wasmtime-wasi`
+/// The three functions of WASI that the component imports. A program that has `wasmtime-wasi`
 /// already would add that instead.
 fn add_wasi(linker: &mut Linker<Plugin>) -> Result<()> {
     linker
@@ -266,6 +266,12 @@ fn add_wasi(linker: &mut Linker<Plugin>) -> Result<()> {
                 seconds: now.as_secs(),
                 nanoseconds: now.subsec_nanos(),
             },))
+        })?;
+    let start = Instant::now();
+    linker
+        .instance("wasi:clocks/monotonic-clock@0.2.0")?
+        .func_wrap("now", move |_, (): ()| {
+            Ok((u64::try_from(start.elapsed().as_nanos())?,))
         })?;
     linker
         .instance("wasi:random/insecure-seed@0.2.0")?

@@ -44,7 +44,7 @@ impl Default for Builder {
         Self {
             disk: DiskOptions::default(),
             component: None,
-            time_limit: Duration::from_secs(30),
+            time_limit: Duration::from_secs(60),
             memory_limit: 1 << 30,
             print: None,
             functions: BTreeMap::new(),
@@ -77,8 +77,9 @@ impl Builder {
         self
     }
 
-    /// The time that one call may take, to about 10 ms; [`Error::LimitExceeded`] with
-    /// `wall-clock` after that. Default: 30 s.
+    /// The time that one call may take, whatever it does, to about 10 ms; [`Error::LimitExceeded`] with
+    /// `wall-clock` after that. It is the second fence: Lua itself looks at the clock for the limit of the call, which
+    /// is 30 s by default, and then keeps what it has loaded. Default: 60 s.
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = limit.min(LONGEST);
         self

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 use crate::host::Host;
 use crate::raw::{FunctionInfo, TableInfo};
-use crate::{Batch, Builder, CallOptions, Error, Index, Key, Query, Value, cbor};
+use crate::{Batch, Builder, CallOptions, Error, Index, Key, Limits, Query, Value, cbor};
 
 /// A database, open.
 ///
@@ -407,6 +407,22 @@ impl Database {
         cbor::decode(&self.raw().admin_stats()?)
     }
 
+    /// The limits in force for calls that do not say otherwise, defaults filled in.
+    ///
+    /// # Errors
+    /// Only the store's.
+    pub fn limits(&self) -> Result<Limits, Error> {
+        Ok(self.raw().admin_limits()?.into())
+    }
+
+    /// Sets the limits of the database, all of them: what is `None` goes back to its default.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for one out of its range; then none is set.
+    pub fn set_limits(&self, limits: &Limits) -> Result<(), Error> {
+        self.raw().admin_set_limits((*limits).into())
+    }
+
     /// SHA-256 over everything the database holds, the same on every runtime.
     ///
     /// # Errors
@@ -429,6 +445,12 @@ impl Database {
     /// Only the store's.
     pub fn size_on_disk(&self) -> Result<u64, Error> {
         Ok(self.host.store().size_on_disk()?)
+    }
+
+    /// Bytes of memory that the component has: it grows with what calls need, and stays. 0 before the first call,
+    /// and after one that had to be ended by force.
+    pub fn component_memory(&self) -> usize {
+        self.host.memory()
     }
 
     /// Closes the database, which dropping it does as well, and tells if that fails. What was

@@ -43,7 +43,7 @@ pub use ciborium::value::Value;
 pub use database::{Database, IndexInfo, Stats};
 pub use error::{Error, Excess, Limit, Problem, ScriptFailure};
 pub use key::Key;
-pub use options::CallOptions;
+pub use options::{CallOptions, Limits};
 pub use query::{Condition, Field, Index, Path, Query, field};
 pub use raw::{FunctionInfo, TableInfo};
 pub use scan::Scan;

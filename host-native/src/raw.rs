@@ -3,6 +3,7 @@
 //! The methods of [`Raw`] are named after the interface and the function of `wit/database.wit`,
 //! and their documentation is there. The types are the ones generated from it.
 
+pub use crate::host::exports::admin::DatabaseLimits;
 pub use crate::host::exports::archive::ArchivePage;
 pub use crate::host::exports::documents::{ScanPage, ScanRange};
 pub use crate::host::exports::functions::FunctionInfo;
@@ -90,6 +91,8 @@ exports! {
         table: &str, name: &str, new_table: &str, new_name: &str
     ) -> bool;
     cu_db_admin.call_stats: admin_stats() -> Cbor;
+    cu_db_admin.call_limits: admin_limits() -> DatabaseLimits;
+    cu_db_admin.call_set_limits: admin_set_limits(limits: DatabaseLimits) -> ();
     cu_db_admin.call_digest: admin_digest() -> Vec<u8>;
     cu_db_archive.call_export_page: archive_export_page(after: Option<&[u8]>) -> ArchivePage;
     cu_db_archive.call_import_page: archive_import_page(entries: &Packed) -> ();

@@ -443,7 +443,7 @@ fn a_call_that_takes_too_long_ends_and_changes_nothing() {
     database.put("t", 1, &1).unwrap();
     let digest = database.digest().unwrap();
     let endless = "_home.t[1] = 2 while true do end";
-    let options = CallOptions::default().instructions(u64::MAX / 2);
+    let options = CallOptions::default().instructions(1_000_000_000_000_000);
     match database.eval_with::<()>(endless, (), &options).unwrap_err() {
         Error::LimitExceeded(excess) => {
             assert_eq!(excess.limit, cu_db::Limit::WallClock);
@@ -480,4 +480,35 @@ fn what_is_no_component_is_refused() {
     assert_eq!(open().err().unwrap().code(), "component");
     std::fs::write(&path, b"\0asm nonsense").unwrap();
     assert_eq!(open().err().unwrap().code(), "component");
+}
+
+#[test]
+fn an_idle_component_takes_less_than_1_8_megabytes() -> Result<(), Error> {
+    let database = Database::in_memory()?;
+    assert_eq!(database.component_memory(), 0);
+    let sum: i64 = database.eval("local a, b = ... return a + b", (1, 2))?;
+    assert_eq!(sum, 3);
+    let idle = database.component_memory();
+    assert!(idle > 1 << 16 && idle < 1_800_000, "{idle}");
+
+    let options = CallOptions::default().memory(512 << 10);
+    let script = "local t = {} for i = 1, 2000 do t[i] = {n = i} end return #t";
+    let count: i64 = database.eval_with(script, (), &options)?;
+    assert_eq!(count, 2000);
+    Ok(())
+}
+
+#[test]
+fn a_call_that_the_guest_ends_leaves_its_instance_as_it_was() -> Result<(), Error> {
+    let database = Database::in_memory()?;
+    let keep = CallOptions::default().keep_globals(true);
+    database.eval_with::<()>("kept = 1", (), &keep)?;
+    let short = CallOptions::default().wall_clock(Duration::from_millis(20));
+    let error = database
+        .eval_with::<()>("while true do end", (), &short)
+        .expect_err("it has no end");
+    assert_eq!(error.limit(), Some(("wall-clock", 20)));
+    let kept: i64 = database.eval_with("return kept", (), &keep)?;
+    assert_eq!(kept, 1, "what a trap would have taken away");
+    Ok(())
 }

@@ -10,6 +10,10 @@ llvm_minimum=20
 llvm_packages=(clang-22 lld-22 llvm-22)
 # The first wasi-libc with both wasip2 and setjmp.
 wasi_libc_minimum=0.0~git20240708
+wrapped=(
+    lua_geti lua_seti lua_compare lua_checkstack
+    luaT_gettmbyobj luaT_getvarargs luaE_extendCI luaH_next luaX_next luaO_str2num
+)
 debian_rust_packages=(rustc-web cargo-web rust-web-src)
 
 # Which standard library there is: `rustup` if the Rust on PATH has one for the target, `debian` if
@@ -98,10 +102,15 @@ use_guest_toolchain() {
         '-Dlua_writestring(s,l)=((void)0)'
         '-Dlua_writeline()=((void)0)'
         '-Dlua_writestringerror(s,p)=((void)0)'
+        # Compared bytes are counted, and NaN is written without its sign: guest/src/lua/wrap.rs and
+        # guest/component/src/link.rs.
+        -Dstrcoll=cu_strcoll
+        -Dmemcmp=cu_memcmp
+        -Dsnprintf=cu_snprintf
         # Counts instructions where Lua looks for a hook, and as many steps of patterns, as
         # guest/src/lua/budget.rs explains. The comments stand for spaces, at which the flags are split.
         '-Dluai_likely(x)=__builtin_expect((x)!=0,1)'
-        '-Dluai_unlikely(x)=__builtin_expect(__builtin_strcmp(#x,"trap")&&__builtin_strncmp(#x,"ms->matchdepth",14)?(x)!=0:({extern/**/int/**/cu_countdown;extern/**/int/**/cu_count(void);(x)!=0||(--cu_countdown<0&&cu_count());}),0)'
+        '-Dluai_unlikely(x)=__builtin_expect(!__builtin_strcmp(#x,"trap")?({extern/**/int/**/cu_countdown;extern/**/int/**/cu_count(void);(x)!=0||(--cu_countdown<0&&cu_count());}):!__builtin_strncmp(#x,"ms->matchdepth",14)?({extern/**/int/**/cu_countdown,cu_match_cost;extern/**/int/**/cu_count(void);(x)!=0||((cu_countdown-=cu_match_cost)<0&&cu_count());}):(x)!=0,0)'
     )
     export "CFLAGS_${guest_target//-/_}=${flags[*]}"
     # One libc for Lua and Rust on both roads: guest/component/src/link.rs is written against it.
@@ -111,6 +120,8 @@ use_guest_toolchain() {
         -C "link-arg=$libc_lib/crt1-reactor.o"
         -C link-arg=-lc
         -C link-arg=--strip-all
+        # Where work is counted that no instruction stands for; guest/src/lua/wrap.rs has what stands behind.
+        "${wrapped[@]/#/-Clink-arg=--wrap=}"
         # Paths of this machine would otherwise be in the panic messages.
         --remap-path-prefix "$root=cu"
         --remap-path-prefix "${CARGO_HOME:-$HOME/.cargo}/registry/src=crates"

@@ -79,6 +79,7 @@ const READING = new Set([
   'functions.list',
   'functions.source',
   'admin.stats',
+  'admin.limits',
   'admin.digest',
   'archive.export-page',
 ]);

@@ -102,11 +102,45 @@ function options(args: Arguments): ComponentOptions {
   };
   // What is stored must not depend on when the suite runs.
   options.time = CASE_TIME;
-  for (const name of ['instructions', 'memory', 'seed', 'time'] as const) {
+  for (const name of ['seed', 'time'] as const) {
     const value = given[name];
     if (value !== undefined) options[name] = integer(value);
   }
-  return options;
+  return Object.assign(options, limits(given));
+}
+
+/** The limits by their names in the contract and in the bindings. */
+const LIMITS = {
+  memory: 'memory',
+  instructions: 'instructions',
+  'wall-clock': 'wallClock',
+  'call-depth': 'callDepth',
+  'result-size': 'resultSize',
+  'output-size': 'outputSize',
+  'transaction-size': 'transactionSize',
+  'function-size': 'functionSize',
+} as const;
+
+type ComponentLimits = Parameters<Database['raw']['admin']['setLimits']>[0];
+
+function limits(given: Arguments): ComponentLimits {
+  const limits: ComponentLimits = {};
+  for (const [name, member] of Object.entries(LIMITS)) {
+    const value = given[name];
+    if (value !== undefined && value !== null) limits[member] = integer(value);
+  }
+  return limits;
+}
+
+function limitsReply(given: ComponentLimits): Bytes {
+  return record(
+    Object.fromEntries(
+      Object.entries(LIMITS).map(([name, member]) => {
+        const value = given[member];
+        return [name, value === undefined ? NOTHING : encodeInteger(value)];
+      }),
+    ),
+  );
 }
 
 function range(args: Arguments) {
@@ -204,6 +238,11 @@ const CALLS: { readonly [name: string]: Call } = {
       ),
     ),
   'admin.stats': (raw) => raw.admin.stats(),
+  'admin.limits': async (raw) => limitsReply(await raw.admin.limits()),
+  'admin.set-limits': async (raw, args) => {
+    await raw.admin.setLimits(limits(args.limits as Arguments));
+    return NOTHING;
+  },
   'admin.digest': async (raw) => encodeBytes(await raw.admin.digest()),
   'archive.export-page': async (raw, args) => {
     const after = args.after === undefined ? undefined : bytes(args, 'after');

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use cu_guest::error::{self, StoreFailure};
 use cu_guest::store::{Direction, Snapshot, Store};
-use cu_guest::{Console, Engine, HostFunctions, Key, ScanRange};
+use cu_guest::{Console, Engine, HostFunctions, Key, Limits, ScanRange, Setting};
 
 mod link;
 
@@ -238,6 +238,11 @@ impl From<lua::CallOptions> for cu_guest::CallOptions {
             chunk_name: options.chunk_name,
             instructions: options.instructions,
             memory: options.memory,
+            wall_clock: options.wall_clock,
+            call_depth: options.call_depth,
+            result_size: options.result_size,
+            output_size: options.output_size,
+            transaction_size: options.transaction_size,
             seed: options.seed,
             time: options.time,
             keep_globals: options.keep_globals,
@@ -418,6 +423,33 @@ impl functions::Guest for Component {
 impl admin::Guest for Component {
     fn stats() -> Result<Vec<u8>, types::Error> {
         engine(Engine::admin_stats)
+    }
+
+    fn limits() -> Result<admin::DatabaseLimits, types::Error> {
+        let limits = engine(Engine::admin_limits)?;
+        Ok(admin::DatabaseLimits {
+            memory: limits.set(Setting::Memory),
+            instructions: limits.set(Setting::Instructions),
+            wall_clock: limits.set(Setting::WallClock),
+            call_depth: limits.set(Setting::CallDepth),
+            result_size: limits.set(Setting::ResultSize),
+            output_size: limits.set(Setting::OutputSize),
+            transaction_size: limits.set(Setting::TransactionSize),
+            function_size: limits.set(Setting::FunctionSize),
+        })
+    }
+
+    fn set_limits(limits: admin::DatabaseLimits) -> Result<(), types::Error> {
+        let limits = Limits::default()
+            .with(Setting::Memory, limits.memory)
+            .with(Setting::Instructions, limits.instructions)
+            .with(Setting::WallClock, limits.wall_clock)
+            .with(Setting::CallDepth, limits.call_depth)
+            .with(Setting::ResultSize, limits.result_size)
+            .with(Setting::OutputSize, limits.output_size)
+            .with(Setting::TransactionSize, limits.transaction_size)
+            .with(Setting::FunctionSize, limits.function_size);
+        engine(|engine| engine.admin_set_limits(limits))
     }
 
     fn digest() -> Result<Vec<u8>, types::Error> {

@@ -12,10 +12,10 @@
 //! flags in `scripts/lib/guest.sh`: FILE then tells which object pulled which member for which symbol.
 //! Post-processing the finished module was the other way; it would have carried the code along.
 
-use std::ffi::{c_char, c_int, c_long, c_void};
+use std::ffi::{CStr, c_char, c_int, c_long, c_void};
 use std::ptr;
 
-use wasip2::clocks::wall_clock;
+use wasip2::clocks::{monotonic_clock, wall_clock};
 
 /// Defines functions that fail: each returns what its C contract calls failure.
 macro_rules! absent {
@@ -86,6 +86,34 @@ extern "C" fn exit(_status: c_int) -> ! {
     std::process::abort()
 }
 
+// SAFETY: C's own; a list of arguments is a pointer to them.
+unsafe extern "C" {
+    fn vsnprintf(out: *mut c_char, size: usize, format: Text, arguments: *mut c_void) -> c_int;
+}
+
+/// C's `snprintf`, for Lua: a processor sets the sign of NaN as it likes, so none is shown. Each of Lua's
+/// formats has one argument.
+// SAFETY: the build renames Lua's calls to this; what C passes behind `...` comes as a pointer.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn cu_snprintf(
+    out: *mut c_char,
+    size: usize,
+    format: Text,
+    arguments: *mut c_void,
+) -> c_int {
+    // SAFETY: the format ends with a zero byte, and its conversion says what the argument is.
+    unsafe {
+        let conversion = CStr::from_ptr(format).to_bytes().last();
+        if conversion.is_some_and(|letter| b"aAeEfFgG".contains(letter)) {
+            let number = arguments.cast::<f64>();
+            if (*number).is_nan() {
+                *number = f64::NAN;
+            }
+        }
+        vsnprintf(out, size, format, arguments)
+    }
+}
+
 /// C's `struct timespec`.
 #[repr(C)]
 struct Timespec {
@@ -93,28 +121,35 @@ struct Timespec {
     nanoseconds: c_long,
 }
 
-// SAFETY: wasi-libc defines this object; its address is what `CLOCK_REALTIME` stands for.
+// SAFETY: wasi-libc defines these objects; their addresses are what `CLOCK_REALTIME` and `CLOCK_MONOTONIC` stand for.
 unsafe extern "C" {
     static _CLOCK_REALTIME: c_void;
+    static _CLOCK_MONOTONIC: c_void;
 }
 
-/// The time of day, straight from the host, so that the adapter from WASI 0.1 is not linked. There
-/// is no other clock: the guest measures no durations, since equal calls have equal results, and
-/// `Instant::now` panics.
+/// The time of day, and the clock that ends calls, straight from the host, so that the adapter from WASI 0.1 is
+/// not linked. Scripts see only the first: equal calls have equal results.
 // SAFETY: as for the functions above.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn clock_gettime(clock: *const c_void, time: *mut Timespec) -> c_int {
-    if !ptr::eq(clock, &raw const _CLOCK_REALTIME) {
-        return -1;
-    }
-    let now = wall_clock::now();
-    // SAFETY: C's contract is that the caller passes a timespec to fill.
-    unsafe {
-        time.write(Timespec {
+    const NANOSECONDS: u64 = 1_000_000_000;
+    let now = if ptr::eq(clock, &raw const _CLOCK_REALTIME) {
+        let now = wall_clock::now();
+        Timespec {
             seconds: now.seconds as i64,
             nanoseconds: now.nanoseconds as c_long,
-        })
+        }
+    } else if ptr::eq(clock, &raw const _CLOCK_MONOTONIC) {
+        let now = monotonic_clock::now();
+        Timespec {
+            seconds: (now / NANOSECONDS) as i64,
+            nanoseconds: (now % NANOSECONDS) as c_long,
+        }
+    } else {
+        return -1;
     };
+    // SAFETY: C's contract is that the caller passes a timespec to fill.
+    unsafe { time.write(now) };
     0
 }
 

@@ -145,6 +145,19 @@ impl Error {
         })
     }
 
+    /// The call took longer than it may.
+    #[must_use]
+    pub fn time_is_over(milliseconds: u64) -> Self {
+        Error::limit(
+            Limit::WallClock,
+            milliseconds,
+            "",
+            format!(
+                "the call ran longer than {milliseconds} milliseconds; do less in one call, or allow more"
+            ),
+        )
+    }
+
     fn place_mut(&mut self) -> Option<&mut String> {
         match self {
             Error::InvalidArgument(p)

@@ -156,6 +156,8 @@ pub mod space {
     pub const FORMAT: &[u8] = &[0x00];
     /// The next free number for tables, indexes and objects.
     pub const NEXT_ID: &[u8] = &[0x01, 0x00];
+    /// The limits that were set for the database.
+    pub const LIMITS: &[u8] = &[0x01, 0x02];
     /// Tables, by name.
     pub const TABLE: &[u8] = &[0x01, 0x01];
     /// Documents, by table and key.

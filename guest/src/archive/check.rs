@@ -28,6 +28,7 @@ pub(super) fn check_entry(key: &[u8], value: &[u8]) -> Result<()> {
             )),
         },
         space::NEXT_ID => catalog::check_next_id(value),
+        space::LIMITS => catalog::check_limits(value),
         [0x01, 0x01, name @ ..] => catalog::check_record(name, value),
         [space::DOCUMENT, _, _, _, _, key @ ..] => {
             check_key(key).and_then(|()| check_document(value))

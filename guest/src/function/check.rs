@@ -7,7 +7,9 @@ use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::key::{PREFIX_SIZE, space};
 use crate::lua::external::is_readable;
-use crate::value::{Item, accept_stored, entries, references};
+use crate::value::{
+    Item, accept_stored, elements, entries, has_objects, references, write_function,
+};
 
 fn corrupt(message: &str) -> Error {
     Error::corrupt("value", message)
@@ -66,13 +68,101 @@ fn check_content(value: &[u8]) -> Result<()> {
     }
 }
 
-/// Checks that all objects are there that are referred to, and no others, each as often as is counted.
+/// What may be referred to at a place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Code,
+    Cell,
+    Function,
+    Table,
+    /// What a variable or a field may hold.
+    Content,
+    /// What a document may have in it.
+    Member,
+}
+
+fn is_wanted(db: &Database, id: u32, wanted: Wanted) -> Result<bool> {
+    let Some(bytes) = super::count::read(db, id)? else {
+        return Ok(false);
+    };
+    Ok(match Object::parse(&bytes)? {
+        Object::Code { .. } => wanted == Wanted::Code,
+        Object::Cell(_) => wanted == Wanted::Cell,
+        Object::Function(_) => {
+            matches!(wanted, Wanted::Function | Wanted::Content | Wanted::Member)
+        }
+        Object::Table { .. } => matches!(wanted, Wanted::Table | Wanted::Content),
+        Object::Made(_) => matches!(wanted, Wanted::Content | Wanted::Member),
+    })
+}
+
+fn check_reference(db: &Database, value: &[u8], wanted: Wanted) -> Result<()> {
+    match Item::of(value) {
+        Item::Function(id) if !is_wanted(db, super::number(id)?, wanted)? => Err(Error::corrupt(
+            "store",
+            "something refers to an object of another kind, or to one that is not there",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Checks what an object refers to.
+fn check_references(db: &Database, object: &[u8]) -> Result<()> {
+    let reference = |id: u32| {
+        let mut bytes = Vec::new();
+        write_function(&mut bytes, u64::from(id));
+        bytes
+    };
+    match Object::parse(object)? {
+        Object::Code { .. } => Ok(()),
+        Object::Function(function) => {
+            check_reference(db, &reference(function.code), Wanted::Code)?;
+            let cells = function.upvalues.iter().filter_map(|(_, cell)| *cell);
+            cells
+                .map(reference)
+                .try_for_each(|cell| check_reference(db, &cell, Wanted::Cell))
+        }
+        Object::Cell(value) => check_reference(db, value, Wanted::Content),
+        Object::Made(function) => check_reference(db, &reference(function), Wanted::Function),
+        Object::Table {
+            metatable,
+            entries: content,
+        } => {
+            check_reference(db, metatable, Wanted::Table)?;
+            entries(content).try_for_each(|(_, value)| check_reference(db, value, Wanted::Content))
+        }
+    }
+}
+
+/// Checks what a document refers to. Its depth is that of a value.
+fn check_members(db: &Database, value: &[u8]) -> Result<()> {
+    if !has_objects(value) {
+        return Ok(());
+    }
+    for (key, member) in entries(value) {
+        if Item::of(key) == Item::Null {
+            check_reference(db, member, Wanted::Table)?;
+        } else {
+            check_members(db, member)?;
+        }
+    }
+    elements(value).try_for_each(|element| check_members(db, element))?;
+    check_reference(db, value, Wanted::Member)
+}
+
+/// Checks that all objects are there that are referred to, and no others, each as often as is counted, and each of
+/// the kind that it is referred to for.
 pub(crate) fn check_all(db: &Database, free: u32) -> Result<()> {
     let contradiction = |message: &str| Error::corrupt("store", message);
     let mut all: Vec<Vec<u8>> = Vec::new();
-    for space in [space::DOCUMENT, space::OBJECT] {
-        let mut cursor = db.transaction().prefix(&[space]).eager();
+    for part in [space::DOCUMENT, space::OBJECT] {
+        let mut cursor = db.transaction().prefix(&[part]).eager();
         while let Some((_, value)) = cursor.next(db.transaction())? {
+            if part == space::DOCUMENT {
+                check_members(db, value)?;
+            } else {
+                check_references(db, value)?;
+            }
             for id in references(value) {
                 all.push(super::number(id)?.to_be_bytes().to_vec());
             }

@@ -38,9 +38,6 @@ pub use list::{FunctionInfo, delete, list, rename, source};
 pub(crate) use load::{push, push_library};
 pub(crate) use save::{Saver, bind, library_name, save_changed};
 
-/// Bytes of a function's bytecode, by default at the most.
-pub const DEFAULT_FUNCTION_SIZE: u64 = 102_400;
-
 /// Bytes of source text, at the most, for each byte of bytecode that a function may have.
 const SOURCE_FOR_BYTECODE: u64 = 8;
 

@@ -7,6 +7,7 @@ use mlua::ffi::{self, lua_upvalueindex};
 use super::context::{HOOK_STEP, context, enter, misuse, slot};
 use super::decode::mark;
 use super::external;
+use super::memory::BYTES_PER_INSTRUCTION;
 use super::require::require;
 use super::stack::{Native, Stack, lua_State};
 use super::text;
@@ -31,14 +32,13 @@ pub(super) const FUNCTIONS: &[(&str, Native)] = &[
     ("rawset", raw_set),
     ("require", require),
     ("setmetatable", set_metatable),
+    ("tonumber", to_number),
     ("tostring", text::to_string),
     ("xpcall", xpcall),
 ];
 
 /// What is taken as it is.
-pub(super) const KEPT: &[&str] = &[
-    "_VERSION", "assert", "error", "ipairs", "select", "tonumber", "type",
-];
+pub(super) const KEPT: &[&str] = &["_VERSION", "assert", "error", "ipairs", "select", "type"];
 
 /// Runs Lua's own function, which is the running closure's first upvalue, in its place. Raising as it does.
 pub(super) fn original(state: *mut lua_State) -> c_int {
@@ -106,7 +106,23 @@ unsafe extern "C-unwind" fn handle(state: *mut lua_State) -> c_int {
     1
 }
 
+/// As Lua's own, which looks at each digit.
+unsafe extern "C-unwind" fn to_number(state: *mut lua_State) -> c_int {
+    charge_bytes(state, 1);
+    original(state)
+}
+
+/// Takes from the budget what it takes to go through a string. Raising.
+fn charge_bytes(state: *mut lua_State, argument: c_int) {
+    let length = Stack::of(state).to_bytes(argument).map_or(0, <[u8]>::len);
+    if length > BYTES_PER_INSTRUCTION {
+        let instructions = (length / BYTES_PER_INSTRUCTION) as i64;
+        enter(state, |_, context| context.charge(instructions).map(|()| 0));
+    }
+}
+
 unsafe extern "C-unwind" fn load(state: *mut lua_State) -> c_int {
+    charge_bytes(state, 1);
     let stack = Stack::of(state);
     if stack.to_bytes(3).is_some_and(|mode| !mode.contains(&b't')) {
         stack.push_nil();
@@ -409,7 +425,11 @@ unsafe extern "C-unwind" fn map(state: *mut lua_State) -> c_int {
 
 unsafe extern "C-unwind" fn collect_garbage(state: *mut lua_State) -> c_int {
     let stack = Stack::of(state);
-    enter(state, |_, context| context.charge(HOOK_STEP).map(|()| 0));
+    // What a collection takes grows with what there is.
+    let work = (context(stack).used() / (4 * BYTES_PER_INSTRUCTION)) as i64;
+    enter(state, |_, context| {
+        context.charge(HOOK_STEP + work).map(|()| 0)
+    });
     let option = if stack.is_nil(1) {
         b"collect"
     } else {

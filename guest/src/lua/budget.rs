@@ -24,6 +24,16 @@ pub(super) mod countdown {
     pub(crate) fn switch(_: *mut lua_State) -> *mut lua_State {
         std::ptr::null_mut()
     }
+
+    /// Patterns are not counted.
+    pub(crate) fn set_match_cost(_: i32) -> i32 {
+        1
+    }
+
+    /// Instructions since the last look.
+    pub(super) fn take() -> i64 {
+        HOOK_STEP
+    }
 }
 
 /// How Lua comes to look at the budget in the component: it counts by itself.
@@ -39,10 +49,13 @@ pub(super) mod countdown {
 
     use super::{HOOK_STEP, Stack, context, ffi, lua_State, watch};
 
+    /// Where `cu_countdown` begins; Lua looks when it is below 0.
+    const START: i32 = HOOK_STEP as i32 - 1;
+
     /// Instructions until Lua calls `cu_count`.
     // SAFETY: nothing else has this name; C sees it as an int.
     #[unsafe(no_mangle)]
-    static cu_countdown: AtomicI32 = AtomicI32::new(0);
+    static cu_countdown: AtomicI32 = AtomicI32::new(i32::MAX);
 
     /// Whether Lua counts by itself.
     static COUNTS: AtomicBool = AtomicBool::new(false);
@@ -55,19 +68,21 @@ pub(super) mod countdown {
         const MANY: c_int = c_int::MAX;
         cu_countdown.store(MANY, Relaxed);
         stack.load_text(b"for _ = 1, 9 do end", c"=probe");
+        let before = cu_countdown.load(Relaxed);
         stack.protected_call(0, 0, 0);
-        COUNTS.store(cu_countdown.load(Relaxed) < MANY, Relaxed);
+        COUNTS.store(cu_countdown.load(Relaxed) < before, Relaxed);
     }
 
     /// Begins to count for a call.
     pub(crate) fn start(stack: Stack) {
+        cu_countdown.store(START, Relaxed);
         if !COUNTS.load(Relaxed) {
             return watch(stack, HOOK_STEP as c_int);
         }
         // SAFETY: the state is not running; a call that was over has left its hook.
         unsafe { ffi::lua_sethook(stack.state, None, 0, 0) };
         RUNNING.store(stack.state, Relaxed);
-        cu_countdown.store(HOOK_STEP as c_int - 1, Relaxed);
+        set_match_cost(1);
     }
 
     /// Tells which coroutine runs from now on, and returns the one before.
@@ -75,16 +90,66 @@ pub(super) mod countdown {
         RUNNING.swap(state, Relaxed)
     }
 
+    /// The coroutine that runs.
+    pub(crate) fn running() -> *mut lua_State {
+        RUNNING.load(Relaxed)
+    }
+
+    /// What a step of a pattern counts for.
+    // SAFETY: nothing else has this name; C sees it as an int.
+    #[unsafe(no_mangle)]
+    static cu_match_cost: AtomicI32 = AtomicI32::new(1);
+
+    /// Sets what a step of a pattern counts for from now on, and returns what it was.
+    pub(crate) fn set_match_cost(instructions: i32) -> i32 {
+        cu_match_cost.swap(instructions, Relaxed)
+    }
+
+    /// Counts work that no instruction stands for; Lua looks with its next instruction if it must.
+    #[inline]
+    pub(crate) fn spend(instructions: i64) {
+        let instructions = i32::try_from(instructions).unwrap_or(i32::MAX);
+        cu_countdown.store(
+            cu_countdown.load(Relaxed).saturating_sub(instructions),
+            Relaxed,
+        );
+    }
+
+    /// Instructions since the last look.
+    pub(super) fn take() -> i64 {
+        let left = cu_countdown.swap(START, Relaxed);
+        let counted = i64::from(START) - i64::from(left);
+        if COUNTS.load(Relaxed) {
+            counted
+        } else {
+            counted + HOOK_STEP
+        }
+    }
+
+    /// Counts work where a C function may raise, and raises if the call is over.
+    #[inline]
+    pub(crate) fn spend_or_raise(state: *mut lua_State, instructions: i64) {
+        spend(instructions);
+        // A state that is being made has no coroutine that runs.
+        if cu_countdown.load(Relaxed) < 0 && !state.is_null() {
+            super::look(state);
+        }
+    }
+
+    /// From now on, Lua looks before each instruction.
+    pub(super) fn stop() {
+        cu_countdown.store(0, Relaxed);
+    }
+
     /// Looks at the budget. Once it is used up, the hook is set, and Lua told to look after it now.
     // SAFETY: nothing else has this name; the build's macro calls it as it is declared here.
     #[unsafe(no_mangle)]
     extern "C" fn cu_count() -> c_int {
         let stack = Stack::of(RUNNING.load(Relaxed));
-        if !context(stack).step() {
-            cu_countdown.store(HOOK_STEP as c_int - 1, Relaxed);
+        if !context(stack).step(take()) {
             return 0;
         }
-        cu_countdown.store(0, Relaxed);
+        stop();
         watch(stack, 1);
         1
     }
@@ -99,20 +164,54 @@ fn watch(stack: Stack, step: c_int) {
 /// The hook. It is called in the midst of a function, where only an error may leave.
 unsafe extern "C-unwind" fn count(state: *mut lua_State, _: *mut ffi::lua_Debug) {
     let stack = Stack::of(state);
+    if context(stack).step(countdown::take()) {
+        leave(stack);
+    }
+    #[cfg(not(target_arch = "wasm32"))]
+    depth::check(stack);
+}
+
+/// As the hook, where a C function runs. Nothing is raised over Rust's values.
+#[cfg(target_arch = "wasm32")]
+#[cold]
+fn look(state: *mut lua_State) {
+    let stack = Stack::of(state);
     let context = context(stack);
-    let over = context.relaxed(|| {
-        let is_over = context.step();
-        if is_over {
-            stack.reserve(3);
-            stack.push_where(0);
-            stack.push_bytes(context.fatal_message().as_bytes());
-            stack.concat(2);
-        }
-        is_over
+    if !context.is_relaxed() && context.step(countdown::take()) {
+        countdown::stop();
+        leave(stack);
+    }
+}
+
+/// Raises what ends the call.
+fn leave(stack: Stack) -> ! {
+    let context = context(stack);
+    context.relaxed(|| {
+        stack.reserve(3);
+        stack.push_where(0);
+        stack.push_bytes(context.fatal_message().as_bytes());
+        stack.concat(2);
     });
-    if over {
-        // A handler of the script that runs on the way out is over with its first instruction.
-        watch(stack, 1);
-        stack.error();
+    // A handler of the script that runs on the way out is over with its first instruction.
+    watch(stack, 1);
+    stack.error()
+}
+
+/// How deep calls are nested, natively: as the hook sees it.
+#[cfg(not(target_arch = "wasm32"))]
+mod depth {
+    use super::super::context::enter;
+    use super::{Stack, c_int, context, ffi};
+    use crate::limits::Setting;
+
+    pub(super) fn check(stack: Stack) {
+        let maximum = context(stack).limit(Setting::CallDepth);
+        // SAFETY: all zeros is a record that Lua fills.
+        let mut record = unsafe { std::mem::zeroed::<ffi::lua_Debug>() };
+        let level = c_int::try_from(maximum).unwrap_or(c_int::MAX);
+        // SAFETY: the state is running.
+        if unsafe { ffi::lua_getstack(stack.state, level, &raw mut record) } != 0 {
+            enter(stack.state, |_, context| Err(context.depth_error(maximum)));
+        }
     }
 }

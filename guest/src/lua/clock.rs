@@ -245,6 +245,9 @@ fn seconds_at(stack: Stack, context: &Context, index: c_int) -> Result<i64> {
     Ok(seconds)
 }
 
+/// Bytes of a date's format, at the most.
+const MAX_FORMAT: usize = 4096;
+
 unsafe extern "C-unwind" fn date(state: *mut lua_State) -> c_int {
     enter(state, |stack, context| {
         let format = match stack.kind(1) {
@@ -254,6 +257,10 @@ unsafe extern "C-unwind" fn date(state: *mut lua_State) -> c_int {
                 .and_then(|format| std::str::from_utf8(format).ok())
                 .ok_or_else(|| misuse("a date's format is a text, as '%Y-%m-%d'"))?,
         };
+        if format.len() > MAX_FORMAT {
+            return Err(misuse("a date's format has at most 4,096 bytes"));
+        }
+        context.charge(format.len() as i64)?;
         let format = format.strip_prefix('!').unwrap_or(format);
         let seconds = seconds_at(stack, context, 2)?;
         let date = Date::of(seconds);

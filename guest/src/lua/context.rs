@@ -3,28 +3,32 @@
 use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
 use std::rc::Rc;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use mlua::ffi;
 
 use super::external::Caches;
-use super::memory::{Memory, allocate};
+use super::memory::{self, Memory, allocate};
 use super::stack::{Stack, lua_State};
 use super::{Console, HostFunctions};
 use crate::database::Database;
 use crate::error::{Error, Limit, Result, ScriptFailure};
 use crate::function::Heap;
+use crate::limits::{Limits, Setting};
 
-/// Bytes of Lua memory of one call, by default.
-pub const DEFAULT_MEMORY: u64 = 64 << 20;
-/// Lua instructions of one call, by default.
-pub const DEFAULT_INSTRUCTIONS: u64 = 1_000_000_000;
 /// How many instructions run between two looks at the budget.
 pub(crate) const HOOK_STEP: i64 = 1000;
-/// Bytes printed by one call, at the most.
-pub const MAX_OUTPUT: u64 = 64 << 20;
+/// How many instructions run between two looks at the clock, which are calls of the host.
+const CLOCK_STEP: i64 = 64 * HOOK_STEP;
+/// What an access to the database counts for.
+const ACCESS: i64 = 16;
+/// Calls beyond the limit that are left for a handler of errors.
+#[cfg(target_arch = "wasm32")]
+pub(super) const HANDLER_DEPTH: u64 = 50;
 /// `print` waits for so many bytes before it crosses to the host.
 const OUTPUT_BUFFER: usize = 4096;
+/// Longer texts cross in pieces.
+const OUTPUT_CHUNK: usize = 1 << 16;
 
 /// Places in the registry, which is a list from 4 on (Lua has 1 and 2, its auxiliary library 3).
 pub(crate) mod slot {
@@ -76,8 +80,13 @@ pub(crate) struct Context {
     /// Message and traceback of the error that nobody caught.
     pub failure: RefCell<Option<ScriptFailure>>,
     instructions: Cell<i64>,
-    instruction_limit: Cell<u64>,
-    memory_limit: Cell<u64>,
+    limits: Cell<Limits>,
+    /// How many instructions are left when the clock is looked at next.
+    clock_at: Cell<i64>,
+    /// When the call is over; never for one that takes longer than clocks go.
+    deadline: Cell<Option<Instant>>,
+    /// Whether calls were nested too deep in this call.
+    pub(super) too_deep: Cell<bool>,
     console: Rc<dyn Console>,
     pub host: Option<Rc<dyn HostFunctions>>,
     output: RefCell<Vec<u8>>,
@@ -108,8 +117,10 @@ impl Context {
             raised: RefCell::default(),
             failure: RefCell::default(),
             instructions: Cell::default(),
-            instruction_limit: Cell::default(),
-            memory_limit: Cell::default(),
+            limits: Cell::default(),
+            clock_at: Cell::default(),
+            deadline: Cell::default(),
+            too_deep: Cell::default(),
             console,
             host,
             output: RefCell::default(),
@@ -139,13 +150,20 @@ impl Context {
     }
 
     /// Sets the limits of a call. What stands in memory from before does not count.
-    pub(crate) fn begin(&self, stack: Stack, instructions: Option<u64>, memory: Option<u64>) {
-        let instructions = instructions.unwrap_or(DEFAULT_INSTRUCTIONS);
-        let memory = memory.unwrap_or(DEFAULT_MEMORY);
-        self.instruction_limit.set(instructions);
-        self.instructions
-            .set(i64::try_from(instructions).unwrap_or(i64::MAX));
-        self.memory_limit.set(memory);
+    pub(crate) fn begin(&self, stack: Stack, limits: Limits) {
+        self.limits.set(limits);
+        let instructions = self.limit(Setting::Instructions);
+        let instructions = i64::try_from(instructions).unwrap_or(i64::MAX);
+        self.instructions.set(instructions);
+        self.clock_at.set(instructions - CLOCK_STEP);
+        let time = Duration::from_millis(self.limit(Setting::WallClock));
+        self.deadline.set(Instant::now().checked_add(time));
+        if let Some(db) = self.db.borrow_mut().as_mut() {
+            db.transaction_mut()
+                .end_at(self.deadline.get(), self.limit(Setting::WallClock));
+        }
+        self.too_deep.set(false);
+        let memory = self.limit(Setting::Memory);
         // The limit is meant for the component's pointers of 32 bits. Where they are longer, so are
         // Lua's objects, and the same scripts have to pass.
         let room = usize::try_from(memory)
@@ -167,11 +185,23 @@ impl Context {
     pub(crate) fn end(&self, stack: Stack, used_before: usize) {
         const GARBAGE: usize = 1 << 20;
         self.flush();
+        #[cfg(target_arch = "wasm32")]
+        super::wrap::forget_deep_calls(stack.state);
         self.memory.limit.set(usize::MAX);
         if self.memory.used.get() > used_before.saturating_add(GARBAGE) {
             // SAFETY: the state is not running anything.
             unsafe { ffi::lua_gc(stack.state, ffi::LUA_GCCOLLECT) };
         }
+    }
+
+    /// A limit of the call.
+    pub(crate) fn limit(&self, setting: Setting) -> u64 {
+        self.limits.get().get(setting)
+    }
+
+    /// Counts work that no instruction stands for.
+    pub(crate) fn spend(&self, instructions: i64) {
+        self.memory.spend(instructions);
     }
 
     /// Bytes that Lua has.
@@ -196,6 +226,12 @@ impl Context {
         result
     }
 
+    /// Whether Rust code works on the stack, over which nothing may be raised.
+    #[cfg(target_arch = "wasm32")]
+    pub(super) fn is_relaxed(&self) -> bool {
+        self.memory.relaxed.get() > 0
+    }
+
     /// Whether relaxed work has taken so much that it must end.
     pub(crate) fn check_memory(&self) -> Result<()> {
         if self.memory.used.get() > self.memory.limit.get() {
@@ -208,7 +244,13 @@ impl Context {
     /// The transaction of the call.
     pub(crate) fn with_db<T>(&self, body: impl FnOnce(&mut Database) -> Result<T>) -> Result<T> {
         match self.db.borrow_mut().as_mut() {
-            Some(db) => body(db),
+            Some(db) => {
+                let before = db.transaction().accesses();
+                let result = body(db);
+                let more = db.transaction().accesses().wrapping_sub(before);
+                self.memory.spend(ACCESS * (1 + i64::from(more)));
+                result
+            }
             None => Err(Error::argument(
                 "",
                 "the database can be used only within a call",
@@ -217,25 +259,41 @@ impl Context {
     }
 
     fn memory_error(&self) -> Error {
+        let maximum = self.limit(Setting::Memory);
         Error::limit(
             Limit::Memory,
-            self.memory_limit.get(),
+            maximum,
             "",
             format!(
-                "the call needs more than {} bytes of Lua memory; keep less at a time, or allow more",
-                self.memory_limit.get()
+                "the call needs more than {maximum} bytes of Lua memory; keep less at a time, or allow more"
             ),
         )
     }
 
-    /// Takes instructions from the budget.
+    /// What the call fails with when calls are nested deeper than `maximum`.
+    #[cold]
+    pub(super) fn depth_error(&self, maximum: u64) -> Error {
+        Error::limit(
+            Limit::CallDepth,
+            maximum,
+            "",
+            format!(
+                "calls are nested deeper than {maximum} (stack overflow); use a loop, or allow more"
+            ),
+        )
+    }
+
+    /// Takes instructions from the budget, and looks at the clock now and then.
     pub(crate) fn charge(&self, instructions: i64) -> Result<()> {
         let left = self.instructions.get().saturating_sub(instructions);
         self.instructions.set(left);
         if left >= 0 {
-            return Ok(());
+            if left > self.clock_at.get() {
+                return Ok(());
+            }
+            return self.look_at_clock(left);
         }
-        let maximum = self.instruction_limit.get();
+        let maximum = self.limit(Setting::Instructions);
         Err(Error::limit(
             Limit::Instructions,
             maximum,
@@ -246,10 +304,18 @@ impl Context {
         ))
     }
 
-    /// Takes a step of the hook from the budget: true if the call is over.
-    pub(super) fn step(&self) -> bool {
+    fn look_at_clock(&self, left: i64) -> Result<()> {
+        self.clock_at.set(left - CLOCK_STEP);
+        if self.deadline.get().is_none_or(|end| Instant::now() < end) {
+            return Ok(());
+        }
+        Err(Error::time_is_over(self.limit(Setting::WallClock)))
+    }
+
+    /// Takes instructions that have run from the budget: true if the call is over.
+    pub(super) fn step(&self, instructions: i64) -> bool {
         if !self.is_fatal()
-            && let Err(error) = self.charge(HOOK_STEP)
+            && let Err(error) = self.charge(instructions.saturating_add(self.memory.take_work()))
         {
             self.remember(error);
         }
@@ -266,7 +332,7 @@ impl Context {
 
     /// Instructions that have run, to within a step of the hook.
     pub(crate) fn instructions_run(&self) -> i64 {
-        i64::try_from(self.instruction_limit.get())
+        i64::try_from(self.limit(Setting::Instructions))
             .unwrap_or(i64::MAX)
             .saturating_sub(self.instructions.get())
     }
@@ -287,13 +353,17 @@ impl Context {
     }
 
     /// Remembers an error on its way into Lua.
-    fn remember(&self, error: Error) -> String {
+    pub(super) fn remember(&self, error: Error) -> String {
         let message = error.to_string();
         let ends_the_call = match &error {
             Error::Store(_) | Error::Corrupt(_) | Error::Cancelled => true,
             Error::LimitExceeded(excess) => matches!(
                 excess.limit,
-                Limit::Instructions | Limit::Memory | Limit::TransactionSize | Limit::OutputSize
+                Limit::Instructions
+                    | Limit::Memory
+                    | Limit::WallClock
+                    | Limit::TransactionSize
+                    | Limit::OutputSize
             ),
             _ => false,
         };
@@ -321,13 +391,21 @@ impl Context {
     /// Adds to what is printed.
     pub(crate) fn print(&self, text: &[u8]) -> Result<()> {
         self.printed.set(self.printed.get() + text.len() as u64);
-        if self.printed.get() > MAX_OUTPUT {
+        self.charge((text.len() / memory::BYTES_PER_INSTRUCTION) as i64)?;
+        let maximum = self.limit(Setting::OutputSize);
+        if self.printed.get() > maximum {
             return Err(Error::limit(
                 Limit::OutputSize,
-                MAX_OUTPUT,
+                maximum,
                 "",
-                format!("the call prints more than {MAX_OUTPUT} bytes; return values instead"),
+                format!("the call prints more than {maximum} bytes; return values, or allow more"),
             ));
+        }
+        if text.len() >= OUTPUT_BUFFER {
+            self.flush();
+            text.chunks(OUTPUT_CHUNK)
+                .for_each(|chunk| self.console.print(chunk));
+            return Ok(());
         }
         let full = {
             let mut output = self.output.borrow_mut();

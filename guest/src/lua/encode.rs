@@ -10,13 +10,14 @@ use super::external;
 use super::stack::{Kind, Stack};
 use crate::error::{Error, Limit, Result};
 use crate::function::{Saver, library_name};
+use crate::limits::Setting;
 use crate::value::{
     MAX_DEPTH, MAX_SIZE, write_array_head, write_bool, write_float, write_int, write_library,
     write_map_head, write_null, write_string,
 };
 
-/// Bytes of the results of one call, at the most.
-pub const MAX_RESULT_SIZE: usize = 64 << 20;
+/// Bytes of a copy of an external table, at the most.
+pub(crate) const MAX_RESULT_SIZE: usize = 64 << 20;
 
 /// Places on the stack that a table needs while it is read.
 const ROOM: c_int = 4 * (MAX_DEPTH as c_int + 4);
@@ -64,6 +65,8 @@ pub(crate) fn write_value(
             "Lua's stack is full; call less deeply",
         )))
     };
+    // As much as eight bytes of CBOR take to be written.
+    context.spend(((out.len() - start) / 8) as i64);
     if result.is_err() {
         out.truncate(start);
     }
@@ -74,10 +77,11 @@ pub(crate) fn write_value(
 /// Appends all values from an index to the top as a list: the results of a call.
 ///
 /// # Errors
-/// As [`write_value`], and `LimitExceeded` for more than 64 MB.
+/// As [`write_value`], and `LimitExceeded` for more than the call may return.
 pub(crate) fn write_results(stack: Stack, context: &Context, first: c_int) -> Result<Vec<u8>> {
     let last = stack.top();
     let mut out = Vec::with_capacity(64);
+    let maximum = context.limit(Setting::ResultSize);
     write_array_head(&mut out, usize::try_from(last + 1 - first).unwrap_or(0));
     for index in first..=last {
         let is_short = match stack.kind(index) {
@@ -86,16 +90,18 @@ pub(crate) fn write_results(stack: Stack, context: &Context, first: c_int) -> Re
         };
         if is_short {
             write_scalar(stack, index, &mut out);
-            continue;
+        } else {
+            let place = format!("result[{}]", index + 1 - first);
+            write_value(stack, context, index, 0, &place, None, &mut out)?;
         }
-        let place = format!("result[{}]", index + 1 - first);
-        write_value(stack, context, index, 0, &place, None, &mut out)?;
-        if out.len() > MAX_RESULT_SIZE {
+        if out.len() as u64 > maximum {
             return Err(Error::limit(
                 Limit::ResultSize,
-                MAX_RESULT_SIZE as u64,
-                place,
-                format!("the results have more than {MAX_RESULT_SIZE} bytes; return them in parts"),
+                maximum,
+                format!("result[{}]", index + 1 - first),
+                format!(
+                    "the results have more than {maximum} bytes; return them in parts, or allow more"
+                ),
             ));
         }
     }

@@ -1,6 +1,7 @@
 //! The functions of the standard library that are guarded or replaced.
 
-use std::ffi::c_int;
+use std::ffi::{c_int, c_void};
+use std::mem::MaybeUninit;
 
 use mlua::ffi::{self, lua_upvalueindex};
 
@@ -8,6 +9,7 @@ use super::base::original;
 use super::budget::countdown;
 use super::context::{HOOK_STEP, context, enter};
 use super::external;
+use super::memory::BYTES_PER_INSTRUCTION;
 use super::stack::{Kind, Native, Stack, lua_State};
 use super::text::push_text;
 
@@ -17,18 +19,22 @@ pub(super) const FUNCTIONS: &[(&str, &str, Native)] = &[
     ("coroutine", "create", create),
     ("coroutine", "resume", resume),
     ("coroutine", "wrap", wrap),
-    ("string", "find", search),
+    ("string", "find", find),
     ("string", "format", format),
-    ("string", "gmatch", search),
+    ("string", "gmatch", gmatch),
     ("string", "gsub", search),
     ("string", "match", search),
     ("string", "pack", pack),
+    ("string", "packsize", unpack),
     ("string", "rep", repeat),
+    ("string", "unpack", unpack),
     ("table", "concat", concat),
     ("table", "insert", insert),
     ("table", "move", move_elements),
     ("table", "remove", remove),
     ("table", "sort", sort),
+    ("utf8", "len", utf8_length),
+    ("utf8", "offset", utf8_offset),
 ];
 
 fn charge(state: *mut lua_State, instructions: i64) {
@@ -101,7 +107,9 @@ unsafe extern "C-unwind" fn wrapped(state: *mut lua_State) -> c_int {
     unsafe {
         let failed = !matches!(ffi::lua_status(coroutine), ffi::LUA_OK | ffi::LUA_YIELD);
         if failed && !context(stack).is_uncatchable(other, status) {
+            let resumed_by = countdown::switch(coroutine);
             ffi::lua_closethread(coroutine, state);
+            countdown::switch(resumed_by);
         }
         ffi::lua_xmove(coroutine, state, 1);
     }
@@ -141,6 +149,9 @@ fn pass_on(state: *mut lua_State, coroutine: *mut lua_State, count: c_int) -> c_
 
 // Strings.
 
+/// So many bytes of UTF-8 that are looked at count as one instruction.
+const BYTES_PER_UTF8: i64 = 16;
+
 /// As Lua's own, which shows addresses for `%p`, and for `%s` of a table.
 unsafe extern "C-unwind" fn format(state: *mut lua_State) -> c_int {
     let stack = Stack::of(state);
@@ -178,6 +189,7 @@ unsafe extern "C-unwind" fn format(state: *mut lua_State) -> c_int {
 /// As Lua's own, which shows the sign of NaN, which a processor sets as it likes.
 unsafe extern "C-unwind" fn pack(state: *mut lua_State) -> c_int {
     let stack = Stack::of(state);
+    check_pack_format(stack);
     for argument in 2..=stack.top() {
         quiet_nan(stack, argument);
     }
@@ -191,41 +203,222 @@ fn quiet_nan(stack: Stack, argument: c_int) {
     }
 }
 
-/// As Lua's own functions for patterns, which may try all of what they look for, or all of the text behind it
-/// for `%b`, at each place. What that takes at the worst is charged where it would be noticed; loops inside
-/// of patterns are counted by Lua itself.
-unsafe extern "C-unwind" fn search(state: *mut lua_State) -> c_int {
-    const UNNOTICED: u64 = 1 << 32;
-    const BYTES_PER_INSTRUCTION: u64 = 256;
-    let stack = Stack::of(state);
-    let text = stack.to_bytes(1).unwrap_or_default();
-    let pattern = stack.to_bytes(2).unwrap_or_default();
-    let mut tried = pattern.len() as u64;
-    if text.len() > 1 << 16 {
+/// What a step of a pattern may take, in instructions: it may look at each character of a set, or, for `%b`, at all
+/// of the text behind it.
+fn match_cost(text: &[u8], pattern: &[u8]) -> usize {
+    const LONG: usize = 1 << 10;
+    const SET_PER_INSTRUCTION: usize = 64;
+    const PLACES_PER_INSTRUCTION: usize = 256;
+    let mut cost = 1;
+    if pattern.contains(&b'[') {
+        cost += pattern.len() / SET_PER_INSTRUCTION;
+    }
+    if text.len() > LONG {
         for balanced in pattern.windows(3).filter(|item| item.starts_with(b"%b")) {
-            tried += text.iter().filter(|byte| **byte == balanced[2]).count() as u64;
+            let places = text.iter().filter(|byte| **byte == balanced[2]).count();
+            cost += places / PLACES_PER_INSTRUCTION;
         }
     }
-    let most = tried.saturating_mul(text.len() as u64);
-    if most > UNNOTICED {
-        charge(
-            state,
-            i64::try_from(most / BYTES_PER_INSTRUCTION).unwrap_or(i64::MAX),
-        );
+    cost
+}
+
+fn cost_of_arguments(stack: Stack) -> usize {
+    match_cost(
+        stack.to_bytes(1).unwrap_or_default(),
+        stack.to_bytes(2).unwrap_or_default(),
+    )
+}
+
+/// As Lua's own functions for patterns, whose steps are counted by Lua itself. Natively they are not; there, what
+/// they take at the worst is charged where it would be noticed.
+unsafe extern "C-unwind" fn search(state: *mut lua_State) -> c_int {
+    let stack = Stack::of(state);
+    let cost = cost_of_arguments(stack);
+    if cfg!(not(target_arch = "wasm32")) {
+        const UNNOTICED: usize = 1 << 24;
+        let most = cost.saturating_mul(stack.to_bytes(1).unwrap_or_default().len());
+        if most > UNNOTICED {
+            charge(state, i64::try_from(most).unwrap_or(i64::MAX));
+        }
     }
+    let before = countdown::set_match_cost(i32::try_from(cost).unwrap_or(i32::MAX));
+    let count = original(state);
+    countdown::set_match_cost(before);
+    count
+}
+
+/// As Lua's own. Its loop goes on after it has returned, so the steps of all patterns cost what its do.
+unsafe extern "C-unwind" fn gmatch(state: *mut lua_State) -> c_int {
+    let cost = i32::try_from(cost_of_arguments(Stack::of(state))).unwrap_or(i32::MAX);
+    let before = countdown::set_match_cost(cost);
+    countdown::set_match_cost(before.max(cost));
     original(state)
 }
 
-/// As Lua's own, which takes its time for a billion times nothing.
-unsafe extern "C-unwind" fn repeat(state: *mut lua_State) -> c_int {
+/// As Lua's own, whose search for a plain text takes the product of both lengths at the worst, all at once.
+unsafe extern "C-unwind" fn find(state: *mut lua_State) -> c_int {
     let stack = Stack::of(state);
-    let is_empty = |index| stack.to_bytes(index).is_some_and(<[u8]>::is_empty);
-    if is_empty(1) && (stack.is_nil(3) || is_empty(3)) {
-        stack.check_integer(2);
+    let (Some(text), Some(pattern)) = (stack.to_bytes(1), stack.to_bytes(2)) else {
+        // SAFETY: it finds the arguments as its own.
+        return unsafe { search(state) };
+    };
+    let is_plain = stack.to_bool(4) || !pattern.iter().any(|byte| b"^$*+?.([%-".contains(byte));
+    if !is_plain || pattern.is_empty() {
+        // SAFETY: it finds the arguments as its own.
+        return unsafe { search(state) };
+    }
+    let start = if stack.is_nil(3) {
+        1
+    } else {
+        stack.check_integer(3)
+    };
+    let start = match usize::try_from(start) {
+        Ok(start) => start.saturating_sub(1),
+        Err(_) => {
+            let back = usize::try_from(start.unsigned_abs()).unwrap_or(usize::MAX);
+            text.len().saturating_sub(back)
+        }
+    };
+    let Some(found) = find_plain(state, text, pattern, start) else {
+        stack.push_nil();
+        return 1;
+    };
+    let last = found + pattern.len();
+    stack.push_integer(i64::try_from(found + 1).unwrap_or(i64::MAX));
+    stack.push_integer(i64::try_from(last).unwrap_or(i64::MAX));
+    2
+}
+
+/// C's own search for a byte, which takes many at once.
+fn find_byte(bytes: &[u8], byte: u8) -> Option<usize> {
+    // SAFETY: C's contract.
+    unsafe extern "C" {
+        fn memchr(bytes: *const c_void, byte: c_int, size: usize) -> *const c_void;
+    }
+    let start = bytes.as_ptr();
+    // SAFETY: the size is that of the bytes.
+    let found = unsafe { memchr(start.cast(), c_int::from(byte), bytes.len()) };
+    (!found.is_null()).then(|| found.addr() - start.addr())
+}
+
+/// Where a text begins that is not empty. Raising when it takes too long.
+fn find_plain(state: *mut lua_State, text: &[u8], pattern: &[u8], start: usize) -> Option<usize> {
+    /// Bytes that are looked at between two looks at the budget.
+    const WORK: usize = 1 << 16;
+    let last = text.len().checked_sub(pattern.len())?;
+    let mut work = 0;
+    let mut at = start;
+    while at <= last {
+        if work > WORK {
+            charge(state, (work / BYTES_PER_INSTRUCTION) as i64);
+            work = 0;
+        }
+        let window = &text[at..=last.min(at.saturating_add(WORK))];
+        let Some(skipped) = find_byte(window, pattern[0]) else {
+            at += window.len();
+            work += window.len();
+            continue;
+        };
+        at += skipped;
+        let same = text[at..]
+            .iter()
+            .zip(pattern)
+            .take_while(|(left, right)| left == right)
+            .count();
+        if same == pattern.len() {
+            charge(state, (work / BYTES_PER_INSTRUCTION) as i64);
+            return Some(at);
+        }
+        work += skipped + same;
+        at += 1;
+    }
+    charge(state, (work / BYTES_PER_INSTRUCTION) as i64);
+    None
+}
+
+/// As Lua's own, which looks at each byte between two places.
+unsafe extern "C-unwind" fn utf8_length(state: *mut lua_State) -> c_int {
+    let stack = Stack::of(state);
+    let length = stack.to_bytes(1).map_or(0, <[u8]>::len) as i64;
+    let place = |argument, otherwise| match stack.to_number(argument) as i64 {
+        _ if stack.is_nil(argument) => otherwise,
+        place if place < 0 => place.saturating_add(length + 1),
+        place => place.min(length),
+    };
+    let bytes = place(3, length).saturating_sub(place(2, 1));
+    charge(state, bytes.clamp(0, length) / BYTES_PER_UTF8);
+    original(state)
+}
+
+/// As Lua's own, which goes from character to character.
+unsafe extern "C-unwind" fn utf8_offset(state: *mut lua_State) -> c_int {
+    let stack = Stack::of(state);
+    let length = stack.to_bytes(1).map_or(0, <[u8]>::len) as i64;
+    let characters = (stack.to_number(2) as i64).saturating_abs();
+    charge(state, characters.min(length) / BYTES_PER_UTF8);
+    original(state)
+}
+
+/// As Lua's own, which takes its time for a billion times nothing, and copies piece by piece.
+unsafe extern "C-unwind" fn repeat(state: *mut lua_State) -> c_int {
+    const FEW: usize = 1 << 10;
+    const MOST: usize = i32::MAX as usize;
+    let stack = Stack::of(state);
+    let separator = match stack.kind(3) {
+        Kind::None | Kind::Nil => Some(&b""[..]),
+        _ => stack.to_bytes(3),
+    };
+    let (Some(text), Some(separator)) = (stack.to_bytes(1), separator) else {
+        return original(state);
+    };
+    let times = usize::try_from(stack.check_integer(2)).unwrap_or(0);
+    let piece = text.len() + separator.len();
+    if piece == 0 {
         stack.push_bytes(b"");
         return 1;
     }
+    let Some(size @ FEW..=MOST) = piece
+        .checked_mul(times)
+        .and_then(|size| size.checked_sub(separator.len()))
+    else {
+        return original(state);
+    };
+    let mut buffer = MaybeUninit::<ffi::luaL_Buffer>::uninit();
+    // SAFETY: Lua gives room for the size, and the pieces are not inside of it.
+    unsafe {
+        let out = ffi::luaL_buffinitsize(state, buffer.as_mut_ptr(), size).cast::<u8>();
+        let mut filled = 0;
+        for part in [text, separator] {
+            let count = part.len().min(size - filled);
+            out.add(filled)
+                .copy_from_nonoverlapping(part.as_ptr(), count);
+            filled += count;
+        }
+        while filled < size {
+            let count = filled.min(size - filled);
+            out.add(filled).copy_from_nonoverlapping(out, count);
+            filled += count;
+        }
+        ffi::luaL_pushresultsize(buffer.as_mut_ptr(), size);
+    }
+    1
+}
+
+/// Formats of `string.pack` and its kin that are longer are refused: each letter of one takes its time.
+const MAX_PACK_FORMAT: usize = 1 << 16;
+
+unsafe extern "C-unwind" fn unpack(state: *mut lua_State) -> c_int {
+    let stack = Stack::of(state);
+    check_pack_format(stack);
     original(state)
+}
+
+fn check_pack_format(stack: Stack) {
+    let length = stack.to_bytes(1).map_or(0, <[u8]>::len);
+    if length > MAX_PACK_FORMAT {
+        stack.raise(c"the format is longer than 65,536 bytes; pack in parts");
+    }
+    charge(stack.state, (length / BYTES_PER_INSTRUCTION) as i64);
 }
 
 // Tables. The library's loops run unseen by the budget, over any length that `__len` claims, each time

@@ -4,6 +4,9 @@ use std::alloc::{Layout, alloc, dealloc, realloc};
 use std::cell::Cell;
 use std::ffi::c_void;
 
+/// So many bytes that are allocated, copied or compared count as one instruction.
+pub(super) const BYTES_PER_INSTRUCTION: usize = 64;
+
 /// How much memory Lua has, and may have.
 #[derive(Default)]
 pub(super) struct Memory {
@@ -14,6 +17,33 @@ pub(super) struct Memory {
     pub relaxed: Cell<u32>,
     /// Whether something was refused in this call.
     pub refused: Cell<bool>,
+    /// Work that the budget has not seen, in instructions. The component takes it from Lua's own count.
+    #[cfg(not(target_arch = "wasm32"))]
+    work: Cell<i64>,
+}
+
+impl Memory {
+    /// Counts work that no instruction stands for. The call ends, if it must, with the next look.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn spend(&self, instructions: i64) {
+        self.work.set(self.work.get().saturating_add(instructions));
+    }
+
+    #[cfg(target_arch = "wasm32")]
+    pub fn spend(&self, instructions: i64) {
+        super::budget::countdown::spend(instructions);
+    }
+
+    /// The work since the last time.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn take_work(&self) -> i64 {
+        self.work.take()
+    }
+
+    #[cfg(target_arch = "wasm32")]
+    pub fn take_work(&self) -> i64 {
+        0
+    }
 }
 
 /// Lua's allocator, over a [`Memory`] that outlives the state.
@@ -53,6 +83,9 @@ pub(super) unsafe extern "C" fn allocate(
         };
         if !block.is_null() {
             memory.used.set(used + new);
+            if new > old + BYTES_PER_INSTRUCTION {
+                memory.spend((new / BYTES_PER_INSTRUCTION) as i64);
+            }
         }
         block.cast()
     }

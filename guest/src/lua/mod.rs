@@ -22,6 +22,8 @@ pub(crate) mod stack;
 #[cfg(test)]
 pub(crate) mod tests;
 mod text;
+#[cfg(target_arch = "wasm32")]
+mod wrap;
 
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::rc::Rc;
@@ -31,12 +33,14 @@ use mlua::ffi;
 use crate::database::Database;
 use crate::error::{Error, Result, ScriptFailure};
 use crate::function::{self, Draft};
+use crate::limits::{Limits, Setting};
 use context::{Context, context};
 use stack::{Kind, Stack, lua_State};
 
 pub(crate) use clock::now;
-pub use context::{DEFAULT_INSTRUCTIONS, DEFAULT_MEMORY, MAX_OUTPUT};
-pub use encode::MAX_RESULT_SIZE;
+
+/// How deep Lua lets C and Lua call each other.
+const C_CALLS: u64 = 200;
 
 /// An empty CBOR array.
 const NO_ARGUMENTS: [u8; 1] = [0x80];
@@ -69,16 +73,39 @@ pub trait HostFunctions {
 pub struct CallOptions {
     /// What a traceback calls the source; by default `eval`.
     pub chunk_name: Option<String>,
-    /// At most so many instructions; by default [`DEFAULT_INSTRUCTIONS`].
+    /// At most so many instructions; by default the database's limit, as for those that follow.
     pub instructions: Option<u64>,
-    /// At most so many bytes of Lua memory; by default [`DEFAULT_MEMORY`].
+    /// At most so many bytes of Lua memory.
     pub memory: Option<u64>,
+    /// At most so many milliseconds.
+    pub wall_clock: Option<u64>,
+    /// At most so many calls inside each other.
+    pub call_depth: Option<u64>,
+    /// At most so many bytes of results.
+    pub result_size: Option<u64>,
+    /// At most so many bytes printed.
+    pub output_size: Option<u64>,
+    /// At most so many bytes written.
+    pub transaction_size: Option<u64>,
     /// What `math.random` starts from; by default the platform's randomness.
     pub seed: Option<u64>,
     /// What `os.time` takes for now, in seconds since 1970; by default the platform's clock.
     pub time: Option<i64>,
     /// Whether globals are kept for the next call that says so too.
     pub keep_globals: bool,
+}
+
+impl CallOptions {
+    fn limits(&self) -> Limits {
+        Limits::default()
+            .with(Setting::Instructions, self.instructions)
+            .with(Setting::Memory, self.memory)
+            .with(Setting::WallClock, self.wall_clock)
+            .with(Setting::CallDepth, self.call_depth)
+            .with(Setting::ResultSize, self.result_size)
+            .with(Setting::OutputSize, self.output_size)
+            .with(Setting::TransactionSize, self.transaction_size)
+    }
 }
 
 /// One Lua state and what it has loaded from the store.
@@ -285,12 +312,19 @@ impl Machine {
     /// One call: from its limits to what it leaves behind.
     fn within<T>(
         &mut self,
-        db: Database,
+        mut db: Database,
         options: &CallOptions,
         body: impl FnOnce(&Machine) -> Result<T>,
     ) -> (Database, Result<T>) {
         let context = &*self.context;
         let stack = self.stack;
+        let limits = options.limits();
+        if let Err(error) = limits.check("options") {
+            return (db, Err(error));
+        }
+        let limits = db.limits().under(&limits);
+        db.transaction_mut()
+            .limit_writes(limits.get(Setting::TransactionSize));
         let used = context.used();
         context.db.replace(Some(db));
         context.time.set(options.time);
@@ -301,7 +335,7 @@ impl Machine {
             stack.set_top(0);
             sandbox::enter_globals(stack, context, options.keep_globals);
         });
-        context.begin(stack, options.instructions, options.memory);
+        context.begin(stack, limits);
         let result = context
             .relaxed(|| function::begin(stack, context, options.keep_globals))
             .and_then(|()| body(self));
@@ -345,16 +379,22 @@ impl Machine {
             return Ok(());
         }
         context.is_uncatchable(stack, status);
-        context.relaxed(|| Err(self.failure()))
+        context.relaxed(|| Err(self.failure(status)))
     }
 
     /// What the call failed with; the error's value is on the top.
-    fn failure(&self) -> Error {
+    fn failure(&self, status: c_int) -> Error {
         let (stack, context) = (self.stack, &*self.context);
-        if let Some(message) = stack.to_bytes(-1)
-            && let Some(error) = context.take_raised(&String::from_utf8_lossy(message))
-        {
+        let message = stack.to_bytes(-1).unwrap_or_default();
+        if let Some(error) = context.take_raised(&String::from_utf8_lossy(message)) {
             return error;
+        }
+        // Lua's own limits: of calls that C makes, and of places on its stack.
+        if message.ends_with(b"C stack overflow") || status == ffi::LUA_ERRERR {
+            return context.depth_error(C_CALLS);
+        }
+        if message.ends_with(b"stack overflow") {
+            return context.depth_error(context.limit(Setting::CallDepth));
         }
         Error::Script(context.failure.take().unwrap_or_else(|| ScriptFailure {
             message: text_of(stack, -1),
@@ -366,6 +406,9 @@ impl Machine {
 /// What compiling failed with; the message is on the top.
 pub(crate) fn load_error(stack: Stack, status: c_int) -> Error {
     let message = text_of(stack, -1);
+    if message.ends_with("C stack overflow") {
+        return context(stack).depth_error(C_CALLS);
+    }
     if status == ffi::LUA_ERRSYNTAX {
         return Error::Syntax(ScriptFailure {
             message,

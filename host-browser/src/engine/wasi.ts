@@ -1,5 +1,5 @@
 /**
- * The interfaces of WASI that the component imports: the time of day and a seed. Nothing here can
+ * The interfaces of WASI that the component imports: clocks and a seed. Nothing here can
  * reach a file, the network or the page. The build fails when the component asks for more.
  */
 
@@ -13,6 +13,10 @@ export const wasi = {
     resolution() {
       return { seconds: 0n, nanoseconds: 1_000_000 };
     },
+  },
+  'wasi:clocks/monotonic-clock': {
+    now: () => BigInt(Math.round(performance.now() * 1_000_000)),
+    resolution: () => 1_000n,
   },
   'wasi:random/random': {
     getRandomBytes(length: bigint) {

@@ -181,6 +181,44 @@ inEachBrowser('database', (tabs) => {
     await page.close();
   });
 
+  test('limits_are_kept_in_the_database_and_overridden_by_calls', async () => {
+    const page = await tabs.open();
+    const seen = await page.evaluate(async () => {
+      const db = await cu.open('limits');
+      const limitOf = (call: Promise<unknown>) =>
+        call.then(
+          () => 'none',
+          (error) => [error.code, error.limit, Number(error.maximum)],
+        );
+      const before = await db.limits();
+      await db.setLimits({ instructions: 20_000, callDepth: 30 });
+      const after = await db.limits();
+      return {
+        before: [before.instructions, before.memory, before.functionSize],
+        after: [after.instructions, after.callDepth, after.memory],
+        endless: await limitOf(db.eval('while true do end')),
+        overridden: await limitOf(db.eval('while true do end', [], { instructions: 5000n })),
+        clock: await limitOf(
+          db.eval('while true do end', [], { instructions: 1_000_000_000_000, wallClock: 30 }),
+        ),
+        result: await limitOf(db.eval('return ("x"):rep(100)', [], { resultSize: 50 })),
+        refused: await limitOf(db.eval('return 1', [], { memory: 5 })),
+        strange: await limitOf(db.setLimits({ memory: 1.5 })),
+      };
+    });
+    assert.deepEqual(seen, {
+      before: [1_000_000_000, 67_108_864, 102_400],
+      after: [20_000, 30, 67_108_864],
+      endless: ['limit-exceeded', 'instructions', 20_000],
+      overridden: ['limit-exceeded', 'instructions', 5000],
+      clock: ['limit-exceeded', 'wall-clock', 30],
+      result: ['limit-exceeded', 'result-size', 50],
+      refused: ['invalid-argument', null, null],
+      strange: ['invalid-argument', null, null],
+    });
+    await page.close();
+  });
+
   test('two_tabs_that_call_lua_at_once_lose_nothing', async () => {
     const [left, right] = await Promise.all([tabs.open(), tabs.open()]);
     const work = async () => {

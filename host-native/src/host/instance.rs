@@ -45,6 +45,7 @@ pub(crate) struct State {
     pub(super) committed: bool,
     deadline: Instant,
     memory: usize,
+    memory_used: usize,
     memory_refused: bool,
 }
 
@@ -57,6 +58,9 @@ impl ResourceLimiter for State {
     ) -> wasmtime::Result<bool> {
         let allowed = desired <= self.memory;
         self.memory_refused |= !allowed;
+        if allowed {
+            self.memory_used = desired;
+        }
         Ok(allowed)
     }
 
@@ -148,6 +152,13 @@ impl Host {
         }
     }
 
+    /// Bytes of memory that the instance has; 0 if there is none.
+    pub(crate) fn memory(&self) -> usize {
+        let slot = self.instance.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.as_ref()
+            .map_or(0, |instance| instance.store.data().memory_used)
+    }
+
     /// Lets go of the instance and everything that Lua kept in it.
     pub(crate) fn discard(&self) {
         self.instance
@@ -165,6 +176,7 @@ impl Host {
             committed: false,
             deadline: Instant::now() + self.settings.wall_clock,
             memory: self.settings.memory,
+            memory_used: 0,
             memory_refused: false,
         };
         let mut store = WasmStore::new(&self.program.runtime.engine, state);

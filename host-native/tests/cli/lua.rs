@@ -89,6 +89,41 @@ fn a_script_that_fails_changes_nothing() {
 }
 
 #[test]
+fn limits_are_shown_set_and_kept() {
+    let cu = Cu::new();
+    cu.text(&["put", "t", "k", "1"]);
+    assert_eq!(cu.json(&["limits", "show"])["instructions"], 1_000_000_000);
+    cu.text(&[
+        "limits",
+        "set",
+        "--instructions",
+        "20000",
+        "--wall-clock",
+        "5000",
+    ]);
+    let shown = cu.json(&["limits", "show"]);
+    assert_eq!(
+        (&shown["instructions"], &shown["wall-clock"]),
+        (&20_000.into(), &5_000.into())
+    );
+    let endless = cu.error(&["eval", "while true do end"]);
+    assert_eq!(endless.1["code"], "limit-exceeded");
+    let (code, error) = cu.error(&["eval", "--call-depth", "1", "return 1"]);
+    assert_eq!(
+        (code, error["code"].as_str().unwrap()),
+        (1, "invalid-argument")
+    );
+    let deep = "local function f(n) return n == 0 and 0 or 1 + f(n - 1) end return f(50)";
+    assert_eq!(
+        cu.error(&["eval", "--call-depth", "20", deep]).1["code"],
+        "limit-exceeded"
+    );
+    assert_eq!(cu.text(&["eval", "--call-depth", "100", deep]), "50\n");
+    cu.text(&["limits", "set"]);
+    assert_eq!(cu.json(&["limits", "show"])["instructions"], 1_000_000_000);
+}
+
+#[test]
 fn functions_are_kept_listed_and_called() {
     let cu = Cu::new();
     cu.text(&[

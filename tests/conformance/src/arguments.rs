@@ -27,10 +27,27 @@ pub struct CallOptions {
     pub chunk_name: Option<String>,
     pub instructions: Option<u64>,
     pub memory: Option<u64>,
+    pub wall_clock: Option<u64>,
+    pub call_depth: Option<u64>,
+    pub result_size: Option<u64>,
+    pub output_size: Option<u64>,
+    pub transaction_size: Option<u64>,
     pub seed: Option<u64>,
     pub time: Option<i64>,
     pub keep_globals: bool,
 }
+
+/// The members of the record `database-limits`, in its order.
+pub const LIMITS: [&str; 8] = [
+    "memory",
+    "instructions",
+    "wall-clock",
+    "call-depth",
+    "result-size",
+    "output-size",
+    "transaction-size",
+    "function-size",
+];
 
 /// Where a scan starts and ends, as in `scan-range`.
 #[derive(Debug)]
@@ -225,12 +242,31 @@ impl<'a> Arguments<'a> {
             chunk_name: inner.optional_text("chunk-name")?,
             instructions: inner.number("instructions")?,
             memory: inner.number("memory")?,
+            wall_clock: inner.number("wall-clock")?,
+            call_depth: inner.number("call-depth")?,
+            result_size: inner.number("result-size")?,
+            output_size: inner.number("output-size")?,
+            transaction_size: inner.number("transaction-size")?,
             seed: inner.number("seed")?,
             time: inner.number("time")?.or(Some(CASE_TIME)),
             keep_globals: inner.flag("keep-globals")?,
         };
         inner.finish()?;
         Ok(options)
+    }
+
+    /// The limits of a database, in the order of [`LIMITS`].
+    ///
+    /// # Errors
+    /// If they are missing or something else.
+    pub fn limits(&self) -> Argument<[Option<u64>; LIMITS.len()]> {
+        let inner = self.inner("limits", self.required("limits")?)?;
+        let mut limits = [None; LIMITS.len()];
+        for (limit, name) in limits.iter_mut().zip(LIMITS) {
+            *limit = inner.number(name)?;
+        }
+        inner.finish()?;
+        Ok(limits)
     }
 
     /// The range of a scan.

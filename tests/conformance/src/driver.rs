@@ -39,6 +39,7 @@ const READING: &[&str] = &[
     "functions.list",
     "functions.source",
     "admin.stats",
+    "admin.limits",
     "admin.digest",
     "archive.export-page",
 ];

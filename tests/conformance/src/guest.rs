@@ -4,12 +4,13 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use cu_guest::store::MemoryStore;
-use cu_guest::{Console, Engine, Error, HostFunctions, Key};
+use cu_guest::{Console, Engine, Error, HostFunctions, Key, Limits, Setting};
 
 use crate::arguments::{Arguments, CallOptions};
 use crate::driver::Runtime;
 use crate::reply::{
-    Failure, Reply, byte_list, flag, list, nothing, number, optional, record, signed, string,
+    Failure, Reply, byte_list, flag, limits_record, list, nothing, number, optional, record,
+    signed, string,
 };
 
 /// An engine and the store that stays when the engine is thrown away.
@@ -91,11 +92,28 @@ fn options(options: CallOptions) -> cu_guest::CallOptions {
         chunk_name: options.chunk_name,
         instructions: options.instructions,
         memory: options.memory,
+        wall_clock: options.wall_clock,
+        call_depth: options.call_depth,
+        result_size: options.result_size,
+        output_size: options.output_size,
+        transaction_size: options.transaction_size,
         seed: options.seed,
         time: options.time,
         keep_globals: options.keep_globals,
     }
 }
+
+/// As the contract's record has them.
+const SETTINGS: [Setting; 8] = [
+    Setting::Memory,
+    Setting::Instructions,
+    Setting::WallClock,
+    Setting::CallDepth,
+    Setting::ResultSize,
+    Setting::OutputSize,
+    Setting::TransactionSize,
+    Setting::FunctionSize,
+];
 
 fn key(key: Option<Key>) -> Vec<u8> {
     let mut out = Vec::new();
@@ -227,6 +245,18 @@ fn call_engine(
             )
             .map(flag),
         "admin.stats" => engine.admin_stats(),
+        "admin.limits" => engine
+            .admin_limits()
+            .map(|limits| limits_record(SETTINGS.map(|setting| limits.set(setting)))),
+        "admin.set-limits" => {
+            let limits = SETTINGS
+                .into_iter()
+                .zip(arguments.limits()?)
+                .fold(Limits::default(), |limits, (setting, value)| {
+                    limits.with(setting, value)
+                });
+            engine.admin_set_limits(limits).map(|()| nothing())
+        }
         "admin.digest" => engine.admin_digest().map(|digest| byte_list(&digest)),
         "archive.export-page" => {
             let after = arguments.optional_bytes("after")?;

@@ -9,6 +9,7 @@ pub mod cbor;
 pub mod driver;
 pub mod guest;
 pub mod notation;
+pub mod programs;
 pub mod reply;
 pub mod show;
 #[cfg(feature = "wasmtime")]

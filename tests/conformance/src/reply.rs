@@ -1,5 +1,6 @@
 //! What a call gave, in a form that all runtimes share.
 
+use crate::arguments::LIMITS;
 use crate::cbor::{bytes, head, int, map, text};
 
 /// The result as a CBOR value, or how the call failed.
@@ -81,6 +82,16 @@ pub fn list(elements: impl IntoIterator<Item = Vec<u8>>) -> Vec<u8> {
     head(4, elements.len() as u64, &mut out);
     elements.iter().for_each(|element| out.extend(element));
     out
+}
+
+/// The limits of a database, in the order of [`LIMITS`].
+#[must_use]
+pub fn limits_record(limits: [Option<u64>; LIMITS.len()]) -> Vec<u8> {
+    let mut members = LIMITS.map(|name| (name, nothing()));
+    for (member, limit) in members.iter_mut().zip(limits) {
+        member.1 = limit.map_or_else(nothing, number);
+    }
+    record(members)
 }
 
 /// A record.

@@ -2,14 +2,15 @@
 
 use std::sync::{Arc, Mutex};
 
-use cu_db::raw::{IndexInfo, Key, ScanRange};
+use cu_db::raw::{DatabaseLimits, IndexInfo, Key, ScanRange};
 use cu_db::{Database, Error, Value};
 use tempfile::TempDir;
 
 use crate::arguments::{Arguments, CallOptions};
 use crate::driver::Runtime;
 use crate::reply::{
-    Failure, Reply, byte_list, flag, list, nothing, number, optional, record, signed, string,
+    Failure, Reply, byte_list, flag, limits_record, list, nothing, number, optional, record,
+    signed, string,
 };
 
 /// A database on disk, in a directory that goes with it.
@@ -99,6 +100,11 @@ fn options(options: CallOptions) -> cu_db::raw::CallOptions {
         chunk_name: options.chunk_name,
         instructions: options.instructions,
         memory: options.memory,
+        wall_clock: options.wall_clock,
+        call_depth: options.call_depth,
+        result_size: options.result_size,
+        output_size: options.output_size,
+        transaction_size: options.transaction_size,
         seed: options.seed,
         time: options.time,
         keep_globals: options.keep_globals,
@@ -222,6 +228,41 @@ fn call_export(
             )
             .map(flag),
         "admin.stats" => raw.admin_stats(),
+        "admin.limits" => raw.admin_limits().map(|limits| {
+            limits_record([
+                limits.memory,
+                limits.instructions,
+                limits.wall_clock,
+                limits.call_depth,
+                limits.result_size,
+                limits.output_size,
+                limits.transaction_size,
+                limits.function_size,
+            ])
+        }),
+        "admin.set-limits" => {
+            let [
+                memory,
+                instructions,
+                wall_clock,
+                call_depth,
+                result_size,
+                output_size,
+                transaction_size,
+                function_size,
+            ] = arguments.limits()?;
+            raw.admin_set_limits(DatabaseLimits {
+                memory,
+                instructions,
+                wall_clock,
+                call_depth,
+                result_size,
+                output_size,
+                transaction_size,
+                function_size,
+            })
+            .map(|()| nothing())
+        }
         "admin.digest" => raw.admin_digest().map(|digest| byte_list(&digest)),
         "archive.export-page" => {
             let after = arguments.optional_bytes("after")?;

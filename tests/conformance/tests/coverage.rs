@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use cu_conformance::Topic;
+use cu_conformance::{Topic, programs};
 use cu_guest::query::OPERATORS;
 use serde_json::Value as Json;
 use wit_parser::{Resolve, TypeDefKind, TypeId, WorldItem};
@@ -24,16 +24,7 @@ const HOST_ONLY: &[(&str, &str)] = &[
 ];
 
 /// Limits that no case can reach, each with the reason.
-const HOST_ONLY_LIMITS: &[(&str, &str)] = &[
-    (
-        "transaction-size",
-        "half a gigabyte of writes is more than a browser's tab should be asked for",
-    ),
-    (
-        "wall-clock",
-        "it is the host's clock, and a promise about time is no equal result",
-    ),
-];
+const HOST_ONLY_LIMITS: &[(&str, &str)] = &[];
 
 fn contract() -> (Resolve, wit_parser::WorldId) {
     let mut resolve = Resolve::default();
@@ -188,4 +179,32 @@ fn names_are_promises_and_told_apart() {
             );
         }
     }
+}
+
+#[test]
+fn each_of_more_than_two_hundred_programs_has_a_case_of_its_source() {
+    let topics = topics();
+    let mut count = 0;
+    for file in programs::files().expect("there are programs") {
+        let name = programs::topic_of(&file);
+        let topic = topics.iter().find(|topic| topic.name == name);
+        let cases = &topic.expect("its programs were pinned").cases;
+        let programs = programs::read(&file).expect("a file of programs");
+        assert_eq!(
+            programs.len(),
+            cases.len(),
+            "{name}: run the command `programs`"
+        );
+        for (program, case) in programs.iter().zip(cases) {
+            assert_eq!(program.name, case.name, "{name}");
+            assert_eq!(
+                programs::arguments_of(program),
+                case.steps[0].args,
+                "{}",
+                case.name
+            );
+            count += 1;
+        }
+    }
+    assert!(count > 200, "{count}");
 }

@@ -73,7 +73,7 @@ impl Cursor {
                 return Ok(());
             }
             let (start, end) = self.rest();
-            self.page = transaction.snapshot().scan(
+            self.page = transaction.snapshot()?.scan(
                 &start,
                 &end,
                 self.direction,

@@ -1,17 +1,19 @@
 //! A transaction: a snapshot, and the writes that wait for the commit.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::rc::Rc;
+use std::time::Instant;
 
 use super::{Cursor, Direction, Snapshot};
 use crate::error::{Error, Limit, Result};
 use crate::key::successor;
 use crate::pack::{Unpacker, write_bytes, write_optional};
 
-/// Bytes written by one transaction, at the most: the overlay is in the guest's memory.
-pub const MAX_WRITTEN: usize = 512 << 20;
+/// Bytes written by one transaction, at the most, unless its owner says otherwise: the overlay is in the
+/// guest's memory.
+pub const MAX_WRITTEN: u64 = 512 << 20;
 
 /// What is kept of values that were read, so that a script which reads one document field by
 /// field asks the host once.
@@ -27,6 +29,9 @@ pub struct Transaction {
     snapshot: Box<dyn Snapshot>,
     overlay: BTreeMap<Box<[u8]>, Stored>,
     written: usize,
+    limit: u64,
+    deadline: Option<(Instant, u64)>,
+    accesses: Cell<u32>,
     read: RefCell<HashMap<Box<[u8]>, Stored>>,
 }
 
@@ -38,6 +43,9 @@ impl Transaction {
             snapshot,
             overlay: BTreeMap::new(),
             written: 0,
+            limit: MAX_WRITTEN,
+            deadline: None,
+            accesses: Cell::new(0),
             read: RefCell::default(),
         }
     }
@@ -48,8 +56,42 @@ impl Transaction {
         self.snapshot.version()
     }
 
-    pub(super) fn snapshot(&self) -> &dyn Snapshot {
-        &*self.snapshot
+    /// Sets how many bytes the transaction may write, keys included; each write counts.
+    pub fn limit_writes(&mut self, bytes: u64) {
+        self.limit = bytes;
+    }
+
+    /// Sets until when the transaction may be used; what is said then is that `milliseconds` are over.
+    pub fn end_at(&mut self, deadline: Option<Instant>, milliseconds: u64) {
+        self.deadline = deadline.map(|deadline| (deadline, milliseconds));
+    }
+
+    /// Looks at the clock with some of the accesses.
+    fn check_time(&self) -> Result<()> {
+        /// Accesses between two looks: looking asks the host.
+        const STEP: u32 = 256;
+        let accesses = self.accesses.get().wrapping_add(1);
+        self.accesses.set(accesses);
+        match self.deadline {
+            Some((deadline, milliseconds))
+                if accesses.is_multiple_of(STEP) && Instant::now() >= deadline =>
+            {
+                Err(Error::time_is_over(milliseconds))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The snapshot, for a page of it.
+    pub(super) fn snapshot(&self) -> Result<&dyn Snapshot> {
+        self.check_time()?;
+        Ok(&*self.snapshot)
+    }
+
+    /// How many times it was read and written, about.
+    #[must_use]
+    pub fn accesses(&self) -> u32 {
+        self.accesses.get()
     }
 
     /// Whether nothing was written.
@@ -106,6 +148,7 @@ impl Transaction {
         if let Some(value) = self.read.borrow().get(key) {
             return Ok(value.clone());
         }
+        self.check_time()?;
         let value: Stored = self.snapshot.get(key)?.map(Into::into);
         self.remember(key, value.clone());
         Ok(value)
@@ -214,6 +257,7 @@ impl Transaction {
     }
 
     fn write(&mut self, key: &[u8], value: Stored) -> Result<()> {
+        self.check_time()?;
         self.written += key.len() + value.as_ref().map_or(0, |value| value.len());
         self.check_written()?;
         self.overlay.insert(key.into(), value);
@@ -222,14 +266,17 @@ impl Transaction {
 
     /// A script may catch the error: the commit has to fail all the same, since a write is missing.
     fn check_written(&self) -> Result<()> {
-        if self.written <= MAX_WRITTEN {
+        if self.written as u64 <= self.limit {
             return Ok(());
         }
         Err(Error::limit(
             Limit::TransactionSize,
-            MAX_WRITTEN as u64,
+            self.limit,
             "",
-            "the transaction writes more than 512 MB; split it into several",
+            format!(
+                "the transaction writes more than {} bytes; split it into several, or allow more",
+                self.limit
+            ),
         ))
     }
 

@@ -248,6 +248,9 @@ fn table_destinations(stack: Stack, name: &str, value: c_int) {
     }
 }
 
+/// What a document that is encoded counts for, in instructions.
+const PER_DOCUMENT: i64 = 16;
+
 fn table_entries(
     stack: Stack,
     context: &Context,
@@ -293,6 +296,7 @@ fn table_entries(
             }
             stack.push_nil();
             while stack.next(value) {
+                context.charge(PER_DOCUMENT)?;
                 let member = stack.top();
                 let place = path.to_string() + &crate::lua::encode::step_of(stack, member - 1);
                 let key = checked_key(stack, member - 1)?;

@@ -107,12 +107,49 @@ fn garbage_of_a_call_does_not_count_against_the_next() {
 }
 
 #[test]
-fn endless_recursion_is_an_error_of_the_script() {
+fn endless_recursion_is_an_error_that_a_script_can_catch() {
     let mut bench = Bench::new();
-    assert!(
-        script(&bench.fail("local function f() return 1 + f() end f()")).contains("stack overflow")
-    );
-    assert!(script(&bench.fail("local t = {} setmetatable(t, {__index = function(t, k) return t[k .. 'x'] end}) return t.x")).contains("overflow"));
+    for (source, maximum) in [
+        ("local function f() return 1 + f() end f()", 200_000),
+        (
+            "local function f(...) local a, b, c, d, e, g = 1 return 1 + f(1, ...) end f()",
+            200_000,
+        ),
+        (
+            "coroutine.wrap(function() local function f() return 1 + f() end f() end)()",
+            200_000,
+        ),
+        (
+            "local t = {} setmetatable(t, {__index = function(t, k) return t[k .. 'x'] end}) return t.x",
+            200,
+        ),
+        (
+            "local function f() return select(2, pcall(f)) end error((f()), 0)",
+            200,
+        ),
+        (
+            "local function f(s) return s:gsub('.', f) end return f('x')",
+            200,
+        ),
+        (
+            "local function f() return coroutine.wrap(f)() end return f()",
+            200,
+        ),
+        (
+            "local t = setmetatable({}, {__tostring = tostring}) return tostring(t)",
+            200,
+        ),
+    ] {
+        let result = bench.eval(source);
+        assert_eq!(limit(result), (Limit::CallDepth, maximum), "{source}");
+    }
+    let ten = CallOptions {
+        call_depth: Some(10),
+        ..CallOptions::default()
+    };
+    let endless = "local function f() return 1 + f() end return f()";
+    let result = bench.eval_with(endless, &[0x80], &ten);
+    assert_eq!(limit(result), (Limit::CallDepth, 10));
     assert_eq!(
         bench.run("local function f() return 1 + f() end return (pcall(f))"),
         "false"

@@ -56,8 +56,8 @@ pub struct Arguments {
     #[arg(long, global = true)]
     pub relaxed: bool,
 
-    /// Seconds that one call may take.
-    #[arg(long, global = true, default_value_t = 30.0, value_name = "SECONDS", value_parser = seconds)]
+    /// Seconds that one call may take, in Lua or not.
+    #[arg(long, global = true, default_value_t = 60.0, value_name = "SECONDS", value_parser = seconds)]
     pub time_limit: f64,
 
     /// Run another component than the one that is part of this command.
@@ -154,6 +154,9 @@ pub enum Command {
     /// Keep, list, show, call and delete Lua functions.
     #[command(subcommand)]
     Functions(Functions),
+    /// Show and set the limits of calls, which are kept in the database.
+    #[command(subcommand)]
+    Limits(Limits),
     /// List the tables.
     Tables,
     /// Drop a table with its documents, functions and indexes.
@@ -173,6 +176,17 @@ pub struct Call {
     #[arg(value_name = "ARGS", allow_hyphen_values = true)]
     pub arguments: Vec<String>,
 
+    #[command(flatten)]
+    pub limits: CallLimits,
+
+    /// What `math.random` starts from, for a run that can be repeated.
+    #[arg(long)]
+    pub seed: Option<u64>,
+}
+
+/// The limits of a call. Default: the database's, which `cu limits` shows.
+#[derive(Args)]
+pub struct CallLimits {
     /// At most so many Lua instructions.
     #[arg(long, value_name = "COUNT")]
     pub instructions: Option<u64>,
@@ -181,9 +195,43 @@ pub struct Call {
     #[arg(long, value_name = "BYTES")]
     pub memory: Option<u64>,
 
-    /// What `math.random` starts from, for a run that can be repeated.
-    #[arg(long)]
-    pub seed: Option<u64>,
+    /// At most so many milliseconds.
+    #[arg(long, value_name = "MILLISECONDS")]
+    pub wall_clock: Option<u64>,
+
+    /// At most so many calls inside each other.
+    #[arg(long, value_name = "COUNT")]
+    pub call_depth: Option<u64>,
+
+    /// At most so many bytes of results.
+    #[arg(long, value_name = "BYTES")]
+    pub result_size: Option<u64>,
+
+    /// At most so many bytes printed.
+    #[arg(long, value_name = "BYTES")]
+    pub output_size: Option<u64>,
+
+    /// At most so many bytes written.
+    #[arg(long, value_name = "BYTES")]
+    pub transaction_size: Option<u64>,
+}
+
+#[derive(Subcommand)]
+pub enum Limits {
+    /// Print the limits in force, defaults filled in.
+    Show,
+    /// Set the limits, all of them: those that are not given go back to their defaults.
+    #[command(
+        after_help = "Examples:\n  cu limits set --memory 8388608 --wall-clock 1000\n  cu limits set"
+    )]
+    Set {
+        #[command(flatten)]
+        limits: CallLimits,
+
+        /// At most so many bytes of a persisted function's bytecode.
+        #[arg(long, value_name = "BYTES")]
+        function_size: Option<u64>,
+    },
 }
 
 /// One key on the command line.

@@ -10,7 +10,7 @@ use cu_db::{
 };
 use serde_json::{Value as Json, json};
 
-use crate::arguments::{Arguments, Call, Command, Functions, Index, Query};
+use crate::arguments::{Arguments, Call, CallLimits, Command, Functions, Index, Limits, Query};
 use crate::failure::Failure;
 use crate::input::{loose, read_text, to_value};
 use crate::output::{Output, entries, hex, plural};
@@ -62,6 +62,7 @@ fn only_reads(command: &Command) -> bool {
             | Command::Query(_)
             | Command::Index(Index::List { .. })
             | Command::Functions(Functions::List { .. } | Functions::Show { .. })
+            | Command::Limits(Limits::Show)
             | Command::Tables
             | Command::Stats
             | Command::Digest
@@ -114,6 +115,7 @@ fn dispatch(database: &Database, command: &Command, output: Output) -> Result<()
         Command::Query(arguments) => query(database, arguments, output),
         Command::Index(command) => index(database, command, output),
         Command::Functions(command) => functions(database, command, output),
+        Command::Limits(command) => limits(database, command, output),
         Command::Tables => {
             let rows = database.tables()?.into_iter();
             let rows = rows.map(|table| {
@@ -278,6 +280,44 @@ fn functions(database: &Database, command: &Functions, output: Output) -> Result
             database.delete_function(table, name)?,
             &format!("function {name:?} in {table:?}"),
         ),
+    }
+}
+
+fn limits(database: &Database, command: &Limits, output: Output) -> Result<(), Failure> {
+    match command {
+        Limits::Show => {
+            let limits = serde_json::to_value(database.limits()?)?;
+            if output.json {
+                return output.document(&limits);
+            }
+            let rows = limits.as_object().into_iter().flatten();
+            let rows = rows.map(|(name, value)| vec![name.as_str().into(), value.clone()]);
+            output.rows(&["limit", "value"], rows.collect())
+        }
+        Limits::Set {
+            limits,
+            function_size,
+        } => {
+            let CallLimits {
+                memory,
+                instructions,
+                wall_clock,
+                call_depth,
+                result_size,
+                output_size,
+                transaction_size,
+            } = *limits;
+            Ok(database.set_limits(&cu_db::Limits {
+                memory,
+                instructions,
+                wall_clock,
+                call_depth,
+                result_size,
+                output_size,
+                transaction_size,
+                function_size: *function_size,
+            })?)
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
+use std::time::Duration;
 
 use cu_db::{CallOptions, Key, Value, json};
 use serde_json::Value as Json;
@@ -60,11 +61,27 @@ impl Call {
 
     pub fn options(&self, chunk_name: &str) -> CallOptions {
         let mut options = CallOptions::default().chunk_name(chunk_name);
-        if let Some(instructions) = self.instructions {
+        let limits = &self.limits;
+        if let Some(instructions) = limits.instructions {
             options = options.instructions(instructions);
         }
-        if let Some(memory) = self.memory {
+        if let Some(memory) = limits.memory {
             options = options.memory(memory);
+        }
+        if let Some(milliseconds) = limits.wall_clock {
+            options = options.wall_clock(Duration::from_millis(milliseconds));
+        }
+        if let Some(calls) = limits.call_depth {
+            options = options.call_depth(calls);
+        }
+        if let Some(bytes) = limits.result_size {
+            options = options.result_size(bytes);
+        }
+        if let Some(bytes) = limits.output_size {
+            options = options.output_size(bytes);
+        }
+        if let Some(bytes) = limits.transaction_size {
+            options = options.transaction_size(bytes);
         }
         if let Some(seed) = self.seed {
             options = options.seed(seed);
