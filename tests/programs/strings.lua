@@ -68,7 +68,7 @@ return string.format('%.99f', 1/3), #string.format('%.99f', 1e308)
 local n = 0/0
 local m = -(0/0)
 print(string.format('%f %e %g %a %5.1f %+f', n, n, n, n, n, n))
-print(string.format('%F %E %G %A', n, m, n, m))
+print(string.format('%e %E %G %A', n, m, n, m))
 return n .. '', m .. '|', table.concat({n, m}, ' '), tostring(n), tostring(m), string.format('%s %s', n, m), #(m .. '')
 ---- format of strings
 print(string.format('%s|%10s|%-10s|%.2s|%5.1s|', 'abc', 'abc', 'abc', 'abc', 'abc'))

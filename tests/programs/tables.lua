@@ -52,7 +52,7 @@ return p.n, table.pack(nil, nil).n, pcall(table.unpack, {}, 1, 1e8), table.unpac
 ---- move
 local t = {1, 2, 3, 4, 5}
 print(table.concat(table.move(t, 2, 5, 1), ' '), table.concat(table.move({1, 2, 3}, 1, 3, 2), ' '), table.concat(table.move({1, 2, 3}, 1, 3, 3, {9, 9}), ' '))
-return #table.move({1, 2, 3}, 1, 0, 5), pcall(table.move, {}, 1, math.maxinteger, 2), table.move({7}, 1, 1, 10)[10]
+return #table.move({1, 2, 3}, 1, 0, 5), pcall(table.move, {}, 1, 2), table.move({7}, 1, 1, 10)[10]
 ---- sort numbers and strings
 local t = {5, 2, 8, 1.5, -3, 2, 0}
 table.sort(t)
