@@ -40,7 +40,7 @@ for i = -4, 4 do
 end
 print(table.concat(out, '\n'))
 return math.atan(1), math.atan(1, -1), math.atan(-0.0, -1), math.asin(1), math.acos(0), math.deg(math.pi), math.rad(180), math.pi
----- all digits of floats
+---- all digits of floats | not guest: natively, the C library of the machine writes the smallest numbers otherwise with %a
 for _, x in ipairs{0.1, 1/3, 2/3, 1e21, 123456789012345.0, 1234567890123456.0, 5e-324, 1.7976931348623157e308, 2^-1074, 4.35, 0.1 + 0.2, 100.0, 1e100, -1e-7} do
   print(x, string.format('%.17g', x), string.format('%a', x), x == tonumber(string.format('%.17g', x)))
 end

@@ -201,11 +201,18 @@ fn leave(stack: Stack) -> ! {
 #[cfg(not(target_arch = "wasm32"))]
 mod depth {
     use super::super::context::enter;
-    use super::{Stack, c_int, context, ffi};
+    use super::{HOOK_STEP, Stack, c_int, context, ffi};
     use crate::limits::Setting;
 
     pub(super) fn check(stack: Stack) {
+        /// A limit from here on is looked at every so many steps, since looking takes as long as the stack is deep.
+        const HIGH: u64 = 20_000;
+        const STEPS: i64 = 16;
         let maximum = context(stack).limit(Setting::CallDepth);
+        let step = context(stack).instructions_run() / HOOK_STEP;
+        if maximum >= HIGH && step % STEPS != 0 {
+            return;
+        }
         // SAFETY: all zeros is a record that Lua fills.
         let mut record = unsafe { std::mem::zeroed::<ffi::lua_Debug>() };
         let level = c_int::try_from(maximum).unwrap_or(c_int::MAX);
