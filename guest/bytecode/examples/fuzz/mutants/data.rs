@@ -104,8 +104,8 @@ pub fn debug(function: &mut Function, random: &mut Random) {
 
 /// A number that a C `int` can just hold, or just not.
 fn near_limit(random: &mut Random) -> usize {
-    let limit = *random.pick(&[1usize << 31, 1 << 31, 1 << 31, 1 << 32]);
-    limit + random.below(6) - 5
+    let limit = *random.pick(&[1usize << 31, 1 << 31, 1 << 31, u32::MAX as usize]);
+    limit - 5 + random.below(6)
 }
 
 /// Code so long that there have to be absolute lines, which are where they have to be but for one of them.
