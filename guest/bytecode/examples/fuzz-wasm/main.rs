@@ -37,4 +37,3 @@ extern "C" fn cu_count() -> c_int {
     unsafe { cu_countdown = c_int::MAX };
     0
 }
-

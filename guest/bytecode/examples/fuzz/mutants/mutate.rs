@@ -12,7 +12,7 @@ pub fn mutate(chunk: &mut Chunk, other: &Chunk, random: &mut Random) {
         let Some(function) = chunk.main.nth_mut(number) else {
             return;
         };
-        match random.below(64) {
+        match random.below(67) {
             0..14 => field(function, random),
             14..17 => opcode(function, random),
             17..19 => jump(function, random),
@@ -31,6 +31,7 @@ pub fn mutate(chunk: &mut Chunk, other: &Chunk, random: &mut Random) {
             45..49 => plant::touch_loop(function, random),
             49..53 => plant::touch_shared(function, random),
             53..63 => plant::gadget(function, random),
+            63..66 => plant::share(function, random),
             _ => chunk.upvalues = chunk.main.upvalues.len() as u8,
         }
     }

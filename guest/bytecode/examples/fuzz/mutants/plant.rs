@@ -50,9 +50,7 @@ pub fn gadget(function: &mut Function, random: &mut Random) {
     let near = |random: &mut Random| base + random.below(4) as u32;
     let (one, two) = (near(random), near(random));
     let few = |random: &mut Random| random.below(4) as u32;
-    let text = (function.constants.iter())
-        .position(|constant| matches!(constant.body, Body::Text(_)))
-        .unwrap_or(0) as u32;
+    let text = text_constant(function);
     let mut words = match random.below(10) {
         // A method whose name is in a register.
         0 | 1 => vec![
@@ -131,6 +129,71 @@ pub fn gadget(function: &mut Function, random: &mut Random) {
         _ => random.below(function.code.len()),
     };
     insert(function, at.min(function.code.len()), &words, random);
+}
+
+/// Shares a register with a closure that changes it, before or after something relies on what is in there.
+pub fn share(function: &mut Function, random: &mut Random) {
+    let free = u32::from(function.registers);
+    if !(5..250).contains(&free) {
+        return;
+    }
+    function.registers += 3;
+    let base = random.below(free as usize - 4) as u32;
+    let shared = base + random.below(3) as u32;
+    let closure = abx(CLOSURE, free, function.children.len() as u32);
+    function.children.push(Function {
+        registers: 2,
+        code: vec![abc(LOADTRUE, 0, 0, 0), abc(SETUPVAL, 0, 0, 0), RETURNS],
+        upvalues: vec![[1, shared as u8, 0]],
+        ..Function::default()
+    });
+    let call = [abc(MOVE, free + 1, free, 0), abc(CALL, free + 1, 1, 1)];
+    let mut words = vec![load(base, 1), load(base + 1, 3), load(base + 2, 1)];
+    let text = text_constant(function);
+    let (before, behind) = match random.below(4) {
+        0 => (
+            vec![abx(LOADK, base, text)],
+            vec![abc(SELF, base + 1, base, base)],
+        ),
+        1 => (
+            vec![abc(NEWTABLE, base, 0, 0), extra(0), load(base + 1, 1)],
+            vec![abc(SETLIST, base, 1, 0)],
+        ),
+        // A loop over numbers, with the call inside; or with the closure too.
+        2 => (vec![abx(FORPREP, base, 2)], vec![abx(FORLOOP, base, 3)]),
+        _ => {
+            words.extend([abx(FORPREP, base, 3), closure]);
+            words.extend(call);
+            (vec![abx(FORLOOP, base, 4)], Vec::new())
+        }
+    };
+    let first = random.once_in(2);
+    words.extend(first.then_some(closure));
+    words.extend(before);
+    if !first && !behind.is_empty() && opcode(behind[0]) != FORLOOP {
+        words.push(closure);
+    }
+    if !behind.is_empty() {
+        words.extend(call);
+    }
+    words.extend(behind);
+    if !random.once_in(4) {
+        words.push(abc(CLOSE, base, 0, 0));
+    }
+    insert(
+        function,
+        usize::from(function.is_vararg == 1),
+        &words,
+        random,
+    );
+}
+
+/// The number of some text among the constants.
+fn text_constant(function: &Function) -> u32 {
+    let mut constants = function.constants.iter();
+    constants
+        .position(|constant| matches!(constant.body, Body::Text(_)))
+        .unwrap_or(0) as u32
 }
 
 /// Does something to a loop's state inside of the loop.
