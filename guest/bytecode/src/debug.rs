@@ -18,51 +18,51 @@ pub(crate) fn read(
     upvalues: usize,
 ) -> Result<(), Reason> {
     lines(reader, first_line, instructions)?;
-    for number in 0..reader.count(3)? {
+    for number in 0..reader.count(3) {
         // `luaF_getlocalname` takes the name's text without asking whether there is one.
-        if reader.string()?.is_none() {
-            return Err(Rule::LocalWithoutName.at(number));
+        if reader.string().is_none() {
+            return Err(reader.refuse(Rule::LocalWithoutName.at(number)));
         }
-        let (start, end) = (reader.int()? as usize, reader.int()? as usize);
+        let (start, end) = (reader.int() as usize, reader.int() as usize);
         if start > end || end > instructions {
-            return Err(Rule::LocalRange.at(number));
+            return Err(reader.refuse(Rule::LocalRange.at(number)));
         }
     }
     // The loader reads as many names as there are upvalues, whatever number stands here.
-    let names = reader.int()? as usize;
+    let names = reader.int() as usize;
     if names != 0 && names != upvalues {
-        return Err(Rule::UpvalueNames.at(names));
+        return Err(reader.refuse(Rule::UpvalueNames.at(names)));
     }
     for _ in 0..names {
-        reader.string()?;
+        reader.string();
     }
-    Ok(())
+    reader.there()
 }
 
 fn lines(reader: &mut Reader, first_line: u32, instructions: usize) -> Result<(), Reason> {
-    let count = reader.count(1)?;
+    let count = reader.count(1);
     // `luaG_getfuncline` indexes by instruction wherever there is any line at all.
     if count != 0 && count != instructions {
-        return Err(Rule::LineCount.at(count));
+        return Err(reader.refuse(Rule::LineCount.at(count)));
     }
-    let distances = reader.take(count)?;
-    let absolutes = reader.count(2)?;
+    let distances = reader.take(count);
+    let absolutes = reader.count(2);
     let mut line = i64::from(first_line);
     let mut pc = 0;
     for number in 0..absolutes {
-        let (place, absolute) = (reader.int()? as usize, reader.int()?);
+        let (place, absolute) = (reader.int() as usize, reader.int());
         let adds_up = walk(distances, pc, place, line);
         let marked = distances
             .get(place)
             .is_some_and(|byte| *byte as i8 == ABSOLUTE);
         // What `getbaseline` guesses must lie before what it looks for.
         if !adds_up || !marked || place > (number + 1) * SPACING {
-            return Err(Rule::AbsoluteLine.at(number));
+            return Err(reader.refuse(Rule::AbsoluteLine.at(number)));
         }
         line = i64::from(absolute);
         pc = place + 1;
     }
-    let missing = Rule::AbsoluteLine.at(absolutes);
+    let missing = reader.refuse(Rule::AbsoluteLine.at(absolutes));
     if !walk(distances, pc, count, line) || count.saturating_sub(1) / SPACING > absolutes {
         return Err(missing);
     }

@@ -32,7 +32,7 @@ use crate::{Reason, Rule};
 pub fn names(chunk: &[u8]) -> Result<Vec<String>, Reason> {
     let mut reader = Reader::new(chunk);
     reader.header()?;
-    let upvalues = u32::from(reader.byte()?);
+    let upvalues = u32::from(reader.byte());
     let roots = (0..upvalues).map(|upvalue| Path {
         parent: upvalue,
         name: b"",
@@ -113,28 +113,28 @@ impl<'a> Walk<'a> {
             return Err(Rule::TooDeep.at(0));
         }
         let reader = &mut self.reader;
-        reader.string()?;
-        reader.int()?;
-        reader.int()?;
-        reader.take(3)?;
-        let count = reader.count(4)?;
-        let code = reader.take(count * 4)?;
+        reader.string();
+        reader.int();
+        reader.int();
+        reader.take(3);
+        let count = reader.count(4);
+        let code = reader.take(count * 4);
         let mut constants = Vec::new();
-        for _ in 0..reader.count(1)? {
+        for _ in 0..reader.count(1) {
             constants.push(text(reader)?);
         }
         let mut upvalues = Vec::new();
-        for number in 0..reader.count(3)? {
-            let place = reader.take(3)?;
-            let index = usize::from(place[1]);
-            upvalues.push(match (depth, place[0]) {
+        for number in 0..reader.count(3) {
+            let (in_stack, index, _) = (reader.byte(), reader.byte(), reader.byte());
+            let index = usize::from(index);
+            upvalues.push(match (depth, in_stack) {
                 (0, _) => outer.get(number).copied().flatten(),
                 (_, 0) => outer.get(index).copied().flatten(),
                 _ => None,
             });
         }
         self.code(code, &constants, &upvalues)?;
-        for _ in 0..self.reader.count(1)? {
+        for _ in 0..self.reader.count(1) {
             self.function(&upvalues, depth + 1)?;
         }
         let names = self.debug()?;
@@ -147,27 +147,28 @@ impl<'a> Walk<'a> {
     /// Reads over lines and local variables; which upvalue is called `_ENV`, if upvalues have names.
     fn debug(&mut self) -> Result<Option<Option<u32>>, Reason> {
         let reader = &mut self.reader;
-        let lines = reader.count(1)?;
-        reader.take(lines)?;
-        for _ in 0..reader.count(2)? {
-            reader.int()?;
-            reader.int()?;
+        let lines = reader.count(1);
+        reader.take(lines);
+        for _ in 0..reader.count(2) {
+            reader.int();
+            reader.int();
         }
-        for _ in 0..reader.count(3)? {
-            reader.string()?;
-            reader.int()?;
-            reader.int()?;
+        for _ in 0..reader.count(3) {
+            reader.string();
+            reader.int();
+            reader.int();
         }
-        let count = reader.int()?;
+        let count = reader.count(1) as u32;
         let (mut named, mut environment) = (false, None);
         for number in 0..count {
-            if let Some(name) = reader.string()? {
+            if let Some(name) = reader.string() {
                 named = true;
                 if name == b"_ENV" {
                     environment = environment.or(Some(number));
                 }
             }
         }
+        reader.there()?;
         Ok(named.then_some(environment))
     }
 
@@ -305,11 +306,11 @@ fn is_name(text: &[u8]) -> bool {
 
 /// The text of the next constant, if it is one.
 fn text<'a>(reader: &mut Reader<'a>) -> Result<Option<&'a [u8]>, Reason> {
-    match reader.byte()? {
-        0x04 | 0x14 => return reader.string(),
-        0x03 | 0x13 => reader.take(8).map(drop)?,
+    match reader.byte() {
+        0x04 | 0x14 => return Ok(reader.string()),
+        0x03 | 0x13 => drop(reader.take(8)),
         0x00 | 0x01 | 0x11 => {}
-        tag => return Err(Rule::ConstantTag.at(tag.into())),
+        tag => return Err(reader.refuse(Rule::ConstantTag.at(tag.into()))),
     }
     Ok(None)
 }

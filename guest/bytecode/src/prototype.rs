@@ -25,19 +25,26 @@ pub(crate) enum Constant {
 
 impl Constant {
     fn read(reader: &mut Reader) -> Result<Self, Reason> {
-        let tag = reader.byte()?;
+        let tag = reader.byte();
         Ok(match tag {
             0x00 => Constant::Nil,
             0x01 | 0x11 => Constant::Boolean,
-            0x03 => reader.take(8).map(|_| Constant::Integer)?,
-            0x13 => reader.take(8).map(|_| Constant::Float)?,
+            0x03 => {
+                reader.take(8);
+                Constant::Integer
+            }
+            0x13 => {
+                reader.take(8);
+                Constant::Float
+            }
             0x04 | 0x14 => {
-                let text = reader.string()?.ok_or(Rule::ConstantWithoutText.at(0))?;
+                let text = reader.string();
+                let text = text.ok_or(reader.refuse(Rule::ConstantWithoutText.at(0)))?;
                 // The loader goes by the length alone; a tag that disagrees was not written by Lua.
                 match (text.len() <= SHORT_STRING, tag) {
                     (true, 0x04) => Constant::ShortString,
                     (false, 0x14) => Constant::LongString,
-                    _ => return Err(Rule::StringTag.at(0)),
+                    _ => return Err(reader.refuse(Rule::StringTag.at(0))),
                 }
             }
             _ => return Err(Rule::ConstantTag.at(tag.into())),
@@ -87,7 +94,7 @@ impl Parser<'_> {
     /// Reads the whole chunk.
     pub(crate) fn chunk(&mut self) -> Result<Prototype, Reason> {
         self.reader.header()?;
-        let declared = usize::from(self.reader.byte()?);
+        let declared = usize::from(self.reader.byte());
         let main = self.function()?;
         // The loader makes the main closure by the one number and fills it by the other.
         if declared != main.upvalues.len() {
@@ -101,30 +108,30 @@ impl Parser<'_> {
 
     fn function(&mut self) -> Result<Prototype, Reason> {
         let reader = &mut self.reader;
-        reader.string()?;
-        let first_line = reader.int()?;
-        reader.int()?;
-        let parameters = usize::from(reader.byte()?);
-        let is_vararg = match reader.byte()? {
+        reader.string();
+        let first_line = reader.int();
+        reader.int();
+        let parameters = usize::from(reader.byte());
+        let is_vararg = match reader.byte() {
             0 => false,
             1 => true,
             flag => return Err(Rule::VarargFlag.at(flag.into())),
         };
-        let registers = usize::from(reader.byte()?);
+        let registers = usize::from(reader.byte());
         // The compiler always reserves two; parameters are laid into registers by the call itself
         // (`luaD_precall`, `luaT_adjustvarargs`).
         if registers < 2 || registers < parameters {
-            return Err(Rule::FrameSize.at(registers));
+            return Err(reader.refuse(Rule::FrameSize.at(registers)));
         }
         let code = self.code()?;
         let reader = &mut self.reader;
         let mut constants = Vec::new();
-        for _ in 0..reader.count(1)? {
+        for _ in 0..reader.count(1) {
             constants.push(Constant::read(reader)?);
         }
         let upvalues = Self::upvalues(reader)?;
         let mut children = Vec::new();
-        for number in 0..self.reader.count(1)? {
+        for number in 0..self.reader.count(1) {
             if self.path.len() + 1 >= MAXIMUM_DEPTH {
                 return Err(Rule::TooDeep.at(0));
             }
@@ -147,9 +154,9 @@ impl Parser<'_> {
     }
 
     fn code(&mut self) -> Result<Vec<Instruction>, Reason> {
-        let count = self.reader.count(4)?;
+        let count = self.reader.count(4);
         let mut code = Vec::with_capacity(count);
-        for (pc, word) in self.reader.take(count * 4)?.chunks_exact(4).enumerate() {
+        for (pc, word) in self.reader.take(count * 4).chunks_exact(4).enumerate() {
             let word = u32::from_le_bytes([word[0], word[1], word[2], word[3]]);
             code.push(Instruction::decode(word).map_err(|number| {
                 self.pc = Some(pc);
@@ -160,13 +167,13 @@ impl Parser<'_> {
     }
 
     fn upvalues(reader: &mut Reader) -> Result<Vec<Upvalue>, Reason> {
-        let count = reader.count(3)?;
+        let count = reader.count(3);
         if count > MAXIMUM_UPVALUES {
             return Err(Rule::TooManyUpvalues.at(count));
         }
         let mut upvalues = Vec::with_capacity(count);
         for number in 0..count {
-            let (in_stack, index, kind) = (reader.byte()?, reader.byte()?, reader.byte()?);
+            let (in_stack, index, kind) = (reader.byte(), reader.byte(), reader.byte());
             if in_stack > 1 || kind > 3 {
                 return Err(Rule::UpvalueFlags.at(number));
             }

@@ -14,115 +14,149 @@ const INTEGER: i64 = 0x5678;
 const FLOAT: f64 = 370.5;
 
 /// Reads a chunk from its front; never past its end.
+///
+/// What can't be read is nothing, or zero, and so is all that follows: whoever goes on reading comes to an end,
+/// and has to ask then whether all was [there](Reader::there). What is judged meanwhile may be judged by zeros,
+/// so that a refusal has to be one [with regard](Reader::refuse) to it.
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
+    failure: Option<Reason>,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Reader { rest: bytes }
+        Reader {
+            rest: bytes,
+            failure: None,
+        }
+    }
+
+    /// Whether all that was read was there.
+    pub(crate) fn there(&self) -> Result<(), Reason> {
+        self.failure.map_or(Ok(()), Err)
+    }
+
+    /// A reason to refuse what was read, unless it was not there.
+    pub(crate) fn refuse(&self, reason: Reason) -> Reason {
+        self.failure.unwrap_or(reason)
+    }
+
+    #[inline(never)]
+    fn fail(&mut self, rule: Rule) {
+        self.failure = Some(self.refuse(rule.at(0)));
+        self.rest = &[];
     }
 
     pub(crate) fn remaining(&self) -> usize {
         self.rest.len()
     }
 
-    pub(crate) fn take(&mut self, count: usize) -> Result<&'a [u8], Reason> {
-        let (taken, rest) = self
-            .rest
-            .split_at_checked(count)
-            .ok_or(Rule::Truncated.at(0))?;
-        self.rest = rest;
-        Ok(taken)
+    #[inline(never)]
+    pub(crate) fn take(&mut self, count: usize) -> &'a [u8] {
+        match self.rest.split_at_checked(count) {
+            Some((taken, rest)) => {
+                self.rest = rest;
+                taken
+            }
+            None => {
+                self.fail(Rule::Truncated);
+                &[]
+            }
+        }
     }
 
-    pub(crate) fn byte(&mut self) -> Result<u8, Reason> {
-        Ok(self.take(1)?[0])
+    #[inline(never)]
+    pub(crate) fn byte(&mut self) -> u8 {
+        self.take(1).first().copied().unwrap_or_default()
     }
 
-    fn eight(&mut self) -> Result<[u8; 8], Reason> {
-        let mut bytes = [0; 8];
-        bytes.copy_from_slice(self.take(8)?);
-        Ok(bytes)
+    fn eight(&mut self) -> [u8; 8] {
+        self.take(8).try_into().unwrap_or_default()
     }
 
     /// Groups of seven bits, highest first, the last one marked; within the bound at which `loadUnsigned` gives up.
-    fn unsigned(&mut self, limit: u64) -> Result<u64, Reason> {
+    #[inline(never)]
+    fn unsigned(&mut self, limit: u64) -> u64 {
         let mut value = 0u64;
         loop {
-            let byte = self.byte()?;
+            let byte = self.byte();
             if value >= limit >> 7 {
-                return Err(Rule::NumberTooLarge.at(0));
+                self.fail(Rule::NumberTooLarge);
+                return 0;
             }
             if value == 0 && byte == 0 {
-                return Err(Rule::NumberPadded.at(0));
+                self.fail(Rule::NumberPadded);
+                return 0;
             }
             value = value << 7 | u64::from(byte & 0x7f);
             if byte & 0x80 != 0 {
-                return Ok(value);
+                return value;
             }
         }
     }
 
     /// A number that is to fit a C `int`.
-    pub(crate) fn int(&mut self) -> Result<u32, Reason> {
-        Ok(self.unsigned(i32::MAX as u64)? as u32)
+    #[inline(never)]
+    pub(crate) fn int(&mut self) -> u32 {
+        self.unsigned(i32::MAX as u64) as u32
     }
 
     /// How many items follow, each of which takes at least so many bytes.
     ///
     /// The loader allocates for all of them before it reads the first, so a number that the rest of the
     /// chunk can't back up has to be refused here.
-    pub(crate) fn count(&mut self, bytes_each: usize) -> Result<usize, Reason> {
-        let count = self.int()? as usize;
+    #[inline(never)]
+    pub(crate) fn count(&mut self, bytes_each: usize) -> usize {
+        let count = self.int() as usize;
         match count.checked_mul(bytes_each) {
-            Some(bytes) if bytes <= self.remaining() => Ok(count),
-            _ => Err(Rule::Truncated.at(0)),
+            Some(bytes) if bytes <= self.remaining() => count,
+            _ => {
+                self.fail(Rule::Truncated);
+                0
+            }
         }
     }
 
     /// A string, if there is one.
-    pub(crate) fn string(&mut self) -> Result<Option<&'a [u8]>, Reason> {
-        let size = self.unsigned(u64::MAX)?;
-        let Some(length) = size.checked_sub(1) else {
-            return Ok(None);
-        };
-        let length = usize::try_from(length).map_err(|_| Rule::Truncated.at(0))?;
-        self.take(length).map(Some)
+    #[inline(never)]
+    pub(crate) fn string(&mut self) -> Option<&'a [u8]> {
+        let length = self.unsigned(u64::MAX).checked_sub(1)?;
+        // What does not fit an address is not there either.
+        Some(self.take(usize::try_from(length).unwrap_or(usize::MAX)))
     }
 
     /// What every chunk begins with. The loader compares the same fields; to compare them here keeps
     /// this verifier from judging code by the rules of another version.
     pub(crate) fn header(&mut self) -> Result<(), Reason> {
-        if self.take(SIGNATURE.len())? != SIGNATURE {
-            return Err(Rule::NotBinary.at(0));
+        if self.take(SIGNATURE.len()) != SIGNATURE {
+            return Err(self.refuse(Rule::NotBinary.at(0)));
         }
-        match self.byte()? {
+        match self.byte() {
             VERSION => {}
-            version => return Err(Rule::Version.at(version.into())),
+            version => return Err(self.refuse(Rule::Version.at(version.into()))),
         }
-        match self.byte()? {
+        match self.byte() {
             FORMAT => {}
-            format => return Err(Rule::Format.at(format.into())),
+            format => return Err(self.refuse(Rule::Format.at(format.into()))),
         }
-        if self.take(DATA.len())? != DATA {
-            return Err(Rule::Damaged.at(0));
+        if self.take(DATA.len()) != DATA {
+            return Err(self.refuse(Rule::Damaged.at(0)));
         }
         for (what, expected) in [
             (Rule::InstructionSize, 4),
             (Rule::IntegerSize, 8),
             (Rule::FloatSize, 8),
         ] {
-            let found = self.byte()?;
+            let found = self.byte();
             if found != expected {
-                return Err(what.at(found.into()));
+                return Err(self.refuse(what.at(found.into())));
             }
         }
-        if i64::from_le_bytes(self.eight()?) != INTEGER {
-            return Err(Rule::IntegerFormat.at(0));
+        if i64::from_le_bytes(self.eight()) != INTEGER {
+            return Err(self.refuse(Rule::IntegerFormat.at(0)));
         }
-        if f64::from_le_bytes(self.eight()?) != FLOAT {
-            return Err(Rule::FloatFormat.at(0));
+        if f64::from_le_bytes(self.eight()) != FLOAT {
+            return Err(self.refuse(Rule::FloatFormat.at(0)));
         }
         Ok(())
     }

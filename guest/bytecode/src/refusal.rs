@@ -86,7 +86,7 @@ rules! {
     /// The chunk does not begin with Lua's signature.
     NotBinary => "this is not a binary Lua chunk",
     /// The chunk is for this version of Lua, as 84 (0x54) is 5.4.
-    Version => "made for version # of Lua, not for 84 (5.4)",
+    Version => "made for Lua #, not for 5.4",
     /// The chunk is of this format, and not of the official one.
     Format => "format # is not Lua's own format 0",
     /// The check bytes were changed, as a transfer as text does.
@@ -220,7 +220,12 @@ impl fmt::Display for Reason {
             return f.write_str(text);
         };
         f.write_str(text.get(..at).unwrap_or_default())?;
-        write!(f, "{}", self.number())?;
+        let number = self.number();
+        match self.rule() {
+            // Half bytes.
+            Rule::Version => write!(f, "{}.{}", number >> 4, number & 15)?,
+            _ => write!(f, "{number}")?,
+        }
         f.write_str(text.get(at + 1..).unwrap_or_default())
     }
 }
