@@ -5,6 +5,7 @@ pub const OPCODES: u32 = 83;
 
 pub const MOVE: u32 = 0;
 pub const LOADI: u32 = 1;
+pub const LOADF: u32 = 2;
 pub const LOADK: u32 = 3;
 pub const LFALSESKIP: u32 = 6;
 pub const LOADTRUE: u32 = 7;

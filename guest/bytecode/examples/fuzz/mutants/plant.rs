@@ -87,11 +87,14 @@ pub fn gadget(function: &mut Function, random: &mut Random) {
         }
         // A loop over numbers.
         7 => vec![
-            load(base, 1),
-            load(base + 1, 3),
+            // An integer, or a float.
+            load(base, 4) + (LOADF - LOADI) * random.below(2) as u32,
+            load(base + 1, 3 + random.below(3) as i32),
             load(base + 2, 1),
             abx(FORPREP, base, 0),
             abx(FORLOOP, base, 1),
+            // Behind a loop that was skipped there may be nothing.
+            abc(CALL, base + 3, 1, 1),
         ],
         // Variables to be closed.
         8 => vec![
@@ -134,20 +137,25 @@ pub fn gadget(function: &mut Function, random: &mut Random) {
 /// Shares a register with a closure that changes it, before or after something relies on what is in there.
 pub fn share(function: &mut Function, random: &mut Random) {
     let free = u32::from(function.registers);
-    if !(5..250).contains(&free) {
+    if !(6..250).contains(&free) {
         return;
     }
     function.registers += 3;
-    let base = random.below(free as usize - 4) as u32;
+    let holder = random.below(free as usize - 5) as u32;
+    let base = holder + 1;
     let shared = base + random.below(3) as u32;
-    let closure = abx(CLOSURE, free, function.children.len() as u32);
+    // Kept below what it shares, where nothing that is made there gives it up.
+    let closure = [
+        abx(CLOSURE, free, function.children.len() as u32),
+        abc(MOVE, holder, free, 0),
+    ];
     function.children.push(Function {
         registers: 2,
         code: vec![abc(LOADTRUE, 0, 0, 0), abc(SETUPVAL, 0, 0, 0), RETURNS],
         upvalues: vec![[1, shared as u8, 0]],
         ..Function::default()
     });
-    let call = [abc(MOVE, free + 1, free, 0), abc(CALL, free + 1, 1, 1)];
+    let call = [abc(MOVE, free + 1, holder, 0), abc(CALL, free + 1, 1, 1)];
     let mut words = vec![load(base, 1), load(base + 1, 3), load(base + 2, 1)];
     let text = text_constant(function);
     let (before, behind) = match random.below(4) {
@@ -162,16 +170,17 @@ pub fn share(function: &mut Function, random: &mut Random) {
         // A loop over numbers, with the call inside; or with the closure too.
         2 => (vec![abx(FORPREP, base, 2)], vec![abx(FORLOOP, base, 3)]),
         _ => {
-            words.extend([abx(FORPREP, base, 3), closure]);
+            words.push(abx(FORPREP, base, 4));
+            words.extend(closure);
             words.extend(call);
-            (vec![abx(FORLOOP, base, 4)], Vec::new())
+            (vec![abx(FORLOOP, base, 5)], Vec::new())
         }
     };
     let first = random.once_in(2);
-    words.extend(first.then_some(closure));
+    words.extend(closure.iter().filter(|_| first));
     words.extend(before);
     if !first && !behind.is_empty() && opcode(behind[0]) != FORLOOP {
-        words.push(closure);
+        words.extend(closure);
     }
     if !behind.is_empty() {
         words.extend(call);
@@ -244,6 +253,25 @@ pub fn touch_loop(function: &mut Function, random: &mut Random) {
     insert(function, at, &words, random);
 }
 
+/// Calls a function that has a variable to be closed where one is already.
+fn close_twice(function: &mut Function, pc: usize, register: u32, random: &mut Random) {
+    let free = function.registers;
+    function.registers = free.saturating_add(1);
+    let free = u32::from(free);
+    let words = [
+        abx(CLOSURE, free, function.children.len() as u32),
+        abc(MOVE, register - 1, free, 0),
+        abc(CALL, register - 1, 2, 1),
+    ];
+    function.children.push(Function {
+        parameters: 1,
+        registers: 2,
+        code: vec![abc(TBC, 0, 0, 0), abck(RETURN, 0, 1, 0)],
+        ..Function::default()
+    });
+    insert(function, pc + 1, &words, random);
+}
+
 /// Calls, or lets the collector run, at or below a register that a closure shares or that is to be closed.
 pub fn touch_shared(function: &mut Function, random: &mut Random) {
     let places: Vec<usize> = (0..function.code.len())
@@ -255,6 +283,9 @@ pub fn touch_shared(function: &mut Function, random: &mut Random) {
     let pc = *random.pick(&places);
     let word = function.code[pc];
     let mut register = word >> 7 & 0xff;
+    if opcode(word) == TBC && register > 0 && random.once_in(4) {
+        return close_twice(function, pc, register, random);
+    }
     if word & 0x7f == CLOSURE
         && let Some(child) = function.children.get((word >> 15) as usize)
         && let Some(upvalue) = child.upvalues.iter().find(|upvalue| upvalue[0] == 1)
