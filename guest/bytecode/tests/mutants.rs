@@ -6,13 +6,16 @@
 #[allow(dead_code)]
 mod mutants;
 
+use std::fs;
+use std::path::Path;
+
 use cu_bytecode::verify;
 use mutants::corpus::Corpus;
 use mutants::model::HEADER_SIZE;
 use mutants::mutate::scramble;
 use mutants::program::program;
 use mutants::random::Random;
-use mutants::sandbox::compile;
+use mutants::sandbox::{self, compile};
 use mutants::walk::{STEPS, Tally, walk};
 
 #[test]
@@ -26,6 +29,41 @@ fn twenty_thousand_mutants_are_refused_or_harmless() {
     assert!(total.accepted > total.mutants / 5, "{total:?}");
     assert!(total.accepted < total.mutants * 4 / 5, "{total:?}");
     assert!(total.finished > total.accepted / 2, "{total:?}");
+}
+
+/// The chunks in a folder of the corpus, by name.
+fn chunks(folder: &str) -> Vec<(String, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/corpus")
+        .join(folder);
+    let files = fs::read_dir(folder).expect("the corpus is there");
+    let chunks: Vec<_> = files
+        .map(|file| {
+            let path = file.expect("a file").path();
+            let name = path.file_stem().expect("a name").display().to_string();
+            (name, fs::read(path).expect("a chunk"))
+        })
+        .collect();
+    assert!(chunks.len() > 9, "{} chunks", chunks.len());
+    chunks
+}
+
+#[test]
+fn chunks_that_break_lua_are_refused() {
+    for (name, chunk) in chunks("refused") {
+        let refusal = verify(&chunk).expect_err(&name);
+        // The name begins with the rule.
+        let rule = format!("{:?}", refusal.reason.rule());
+        assert_eq!(name.split('-').next(), Some(&rule[..]), "{name}");
+    }
+}
+
+#[test]
+fn chunks_that_no_compiler_makes_are_accepted_and_harmless() {
+    for (name, chunk) in chunks("accepted") {
+        assert_eq!(verify(&chunk).err(), None, "{name}");
+        sandbox::run(&chunk);
+    }
 }
 
 #[test]
