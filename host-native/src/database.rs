@@ -453,6 +453,15 @@ impl Database {
         self.host.memory()
     }
 
+    /// What compression of large values has saved on the disk. A value is compressed some time after it was
+    /// written, at the latest when the database is closed.
+    ///
+    /// # Errors
+    /// Only the store's.
+    pub fn compression(&self) -> Result<crate::store::Compression, Error> {
+        Ok(self.host.store().compression()?)
+    }
+
     /// Closes the database, which dropping it does as well, and tells if that fails. What was
     /// acknowledged is kept in any case.
     ///

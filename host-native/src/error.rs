@@ -125,7 +125,9 @@ impl Error {
             Self::Cancelled => "cancelled",
             Self::Open(OpenError::NotFound(_) | OpenError::NoParent(_)) => "not-found",
             Self::Open(OpenError::Foreign(..)) => "foreign",
-            Self::Open(OpenError::NewerFormat(..)) => "unsupported-format",
+            Self::Open(OpenError::NewerFormat(..) | OpenError::OlderFormat(..)) => {
+                "unsupported-format"
+            }
             Self::Open(OpenError::InUse(_)) => "in-use",
             Self::Open(OpenError::Permission(..)) => "permission",
             Self::Open(OpenError::Store(_, failure)) => store_code(failure),

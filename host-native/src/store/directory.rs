@@ -6,15 +6,19 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::log::Log;
 use super::tree::Tree;
 use super::{StoreFailure, tree};
 
-/// The format that this version writes, and the only one that it reads.
-const FORMAT: u32 = 1;
+/// The format that this version writes.
+const FORMAT: u32 = 2;
+/// The format that becomes this version's when the database is opened for writing: it had no compressed values.
+const OLD_FORMAT: u32 = 1;
 const PREFIX: &str = "cu-database ";
+const FORMAT_TEXT: &str = "cu-database 2\n";
 
 /// Why a database can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +36,11 @@ pub enum OpenError {
     /// The database was written by a newer version.
     #[error("{0} has format {1}, newer than this version's {FORMAT}; update Cu to open it")]
     NewerFormat(PathBuf, u32),
+    /// The database was written by an older version.
+    #[error(
+        "{0} has format {1}, older than this version's {FORMAT}; open it for writing once, which brings it up"
+    )]
+    OlderFormat(PathBuf, u32),
     /// Another process, or another handle of this one, has it open.
     #[error("{0} is in use by another process; wait until that one ends, or close it")]
     InUse(PathBuf),
@@ -102,8 +111,10 @@ impl Directory {
             Err(error) => return Err(failed(error)),
         };
         lock(path, format.try_lock_shared())?;
-        if !is_made(path, &mut format)? {
-            return Err(OpenError::NotFound(path.to_owned()));
+        match made_as(path, &mut format)? {
+            None => return Err(OpenError::NotFound(path.to_owned())),
+            Some(OLD_FORMAT) => return Err(OpenError::OlderFormat(path.to_owned(), OLD_FORMAT)),
+            Some(_) => {}
         }
         Ok(Self {
             path: path.to_owned(),
@@ -137,12 +148,20 @@ impl Directory {
             .open(path.join("format"))
             .map_err(failed)?;
         lock(path, format.try_lock())?;
-        let made = is_made(path, &mut format)?;
+        let made = made_as(path, &mut format)?;
+        if made == Some(OLD_FORMAT) {
+            // In place, so that at no moment the file is empty. The tree follows when it is opened, and says
+            // itself which of both it is.
+            format
+                .write_all_at(FORMAT_TEXT.as_bytes(), 0)
+                .and_then(|()| format.sync_all())
+                .map_err(failed)?;
+        }
         let directory = Self {
             path: path.to_owned(),
             _format: format,
         };
-        if !made {
+        if made.is_none() {
             directory
                 .make(cache_bytes)
                 .map_err(|error| OpenError::Store(path.to_owned(), error))?;
@@ -162,7 +181,7 @@ impl Directory {
         let mut format = OpenOptions::new()
             .write(true)
             .open(self.path.join("format"))?;
-        format.write_all(format!("{PREFIX}{FORMAT}\n").as_bytes())?;
+        format.write_all(FORMAT_TEXT.as_bytes())?;
         format.sync_all()?;
         Ok(())
     }
@@ -176,21 +195,21 @@ fn sync_directory(path: Option<&Path>) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
-/// Whether `format` says that the database is complete.
-fn is_made(path: &Path, format: &mut File) -> Result<bool, OpenError> {
+/// The format that a database is complete in, as `format` says; none if it is not.
+fn made_as(path: &Path, format: &mut File) -> Result<Option<u32>, OpenError> {
     let mut text = Vec::new();
     format
         .rewind()
         .and_then(|()| format.take(64).read_to_end(&mut text))
         .map_err(|error| explain(path, "read", error))?;
     if text.is_empty() {
-        return Ok(false);
+        return Ok(None);
     }
     let version = std::str::from_utf8(&text)
         .ok()
         .and_then(|text| text.strip_prefix(PREFIX)?.strip_suffix('\n')?.parse().ok());
     match version {
-        Some(FORMAT) => Ok(true),
+        Some(version @ (OLD_FORMAT | FORMAT)) => Ok(Some(version)),
         Some(version) if version > FORMAT => Err(OpenError::NewerFormat(path.to_owned(), version)),
         _ => Err(OpenError::Foreign(
             path.to_owned(),

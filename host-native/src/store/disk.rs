@@ -7,19 +7,23 @@
 //! checkpoint: when the log has grown long, with a commit too large to be worth writing twice,
 //! and when the store is closed.
 //!
+//! A checkpoint is also the moment from which large values are compressed, in the background: see `press.rs`. A value that is
+//! written again and again is compressed once for each time that the log has grown long.
+//!
 //! The tree stores the number of the last commit in it, so that what a log record is worth is
 //! seen by its number alone, and no step between tree and log can leave them in disagreement.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::directory::{Directory, OpenError};
 use super::log::{self, Log};
 use super::overlay::Overlay;
+use super::press::{self, Keys, Press, Work};
 use super::tree::{Tree, guard};
-use super::{Durability, Snapshot, Store, StoreFailure, pack};
+use super::{Compression, Durability, Snapshot, Store, StoreFailure, pack};
 
 /// A commit of this many bytes goes to the tree at once, and not through the log.
 const LARGE_COMMIT: usize = 4 << 20;
@@ -52,7 +56,34 @@ impl Default for DiskOptions {
 /// A store in a directory of its own.
 pub struct DiskStore {
     options: DiskOptions,
-    state: Mutex<State>,
+    state: Arc<Shared>,
+    press: Press,
+}
+
+/// What the thread that compresses works on, too.
+struct Shared(Mutex<State>);
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl press::Place for Shared {
+    fn on_tree(&self, work: &mut Work<'_>) {
+        let mut state = self.lock();
+        let State::Open {
+            parts: Parts::Writable { tree, .. },
+            ..
+        } = &mut *state
+        else {
+            return;
+        };
+        if let Err(error) = guard(|| work(tree)) {
+            // Nothing is lost but the compression. The next call opens the tree again.
+            drop(DiskStore::fail(&mut state, error));
+        }
+    }
 }
 
 enum State {
@@ -76,12 +107,11 @@ enum Parts {
     Writable {
         tree: Tree,
         log: Log,
+        /// The large values that are in the log: they are compressed when they leave it.
+        large: Keys,
     },
     /// The tree with the log's commits, in memory above the file.
-    Readable {
-        tree: Tree,
-        why: StoreFailure,
-    },
+    Readable { tree: Tree, why: StoreFailure },
 }
 
 impl Parts {
@@ -109,12 +139,13 @@ impl DiskStore {
         let parts = open_parts(&directory, &options).map_err(failed)?;
         Ok(Self {
             options,
-            state: Mutex::new(State::Open { directory, parts }),
+            state: Arc::new(Shared(Mutex::new(State::Open { directory, parts }))),
+            press: Press::default(),
         })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// The open parts; opens them again if they failed.
@@ -191,9 +222,9 @@ fn open_parts(directory: &Directory, options: &DiskOptions) -> Result<Parts, Sto
     }
     let mut tree = guard(|| Tree::open(&directory.tree(), options.cache_bytes))?;
     let recovered = log::recover(&directory.log(), tree.version())?;
-    replay(&mut tree, &recovered.records)?;
+    let large = replay(&mut tree, &recovered.records)?;
     let log = Log::open(&directory.log(), &recovered)?;
-    Ok(Parts::Writable { tree, log })
+    Ok(Parts::Writable { tree, log, large })
 }
 
 fn open_readable(
@@ -209,10 +240,10 @@ fn open_readable(
 }
 
 /// Brings the log's commits into the tree, all of them in one transaction: with their keys in order
-/// that takes a fraction of the time that one after the other would.
-fn replay(tree: &mut Tree, records: &[log::Record]) -> Result<(), StoreFailure> {
+/// that takes a fraction of the time that one after the other would. Gives the keys of large values.
+fn replay(tree: &mut Tree, records: &[log::Record]) -> Result<Keys, StoreFailure> {
     let Some(last) = records.last() else {
-        return Ok(());
+        return Ok(Keys::new());
     };
     let mut newest = BTreeMap::new();
     for record in records {
@@ -227,8 +258,10 @@ fn replay(tree: &mut Tree, records: &[log::Record]) -> Result<(), StoreFailure> 
         pack::put_entry(&mut writes, key, value);
     }
     guard(|| {
-        let prepared = tree.prepare(last.version, &writes)?;
-        tree.commit(prepared, false)
+        let mut prepared = tree.prepare(last.version, &writes)?;
+        let large = std::mem::take(&mut prepared.large);
+        tree.commit(prepared, false)?;
+        Ok(large)
     })
 }
 
@@ -258,8 +291,8 @@ impl Store for DiskStore {
                 *old = parts;
             }
         }
-        let (tree, log) = match self.ready(&mut state)? {
-            Parts::Writable { tree, log } => (tree, log),
+        let (tree, log, large) = match self.ready(&mut state)? {
+            Parts::Writable { tree, log, large } => (tree, log, large),
             Parts::Readable { why, .. } => return Err(why.clone()),
         };
         if tree.version() != snapshot {
@@ -268,14 +301,17 @@ impl Store for DiskStore {
         let version = snapshot + 1;
         let strict = self.options.durability == Durability::Strict;
 
-        let prepared = match guard(|| tree.prepare(version, writes)) {
+        let mut prepared = match guard(|| tree.prepare(version, writes)) {
             Ok(prepared) => prepared,
             Err(error) => return Err(Self::fail(&mut state, error)),
         };
+        let mut new_large = std::mem::take(&mut prepared.large);
         if writes.len() >= LARGE_COMMIT {
             return match guard(|| tree.commit(prepared, true)) {
                 Ok(()) => {
                     log.restart();
+                    new_large.append(large);
+                    self.press.add(&self.state, new_large);
                     Ok(version)
                 }
                 Err(error) => self.settle(&mut state, version, error),
@@ -299,9 +335,13 @@ impl Store for DiskStore {
             };
             return self.settle(&mut state, version, error);
         }
+        large.append(&mut new_large);
         if log.length() >= self.options.log_bytes {
             match guard(|| tree.sync()) {
-                Ok(()) => log.restart(),
+                Ok(()) => {
+                    log.restart();
+                    self.press.add(&self.state, std::mem::take(large));
+                }
                 // The commit itself is safe in the log. The next call opens the tree again.
                 Err(error) => drop(Self::fail(&mut state, error)),
             }
@@ -310,6 +350,8 @@ impl Store for DiskStore {
     }
 
     fn close(&self) -> Result<(), StoreFailure> {
+        // Before the lock is taken, which the thread may be waiting for.
+        let mut keys = self.press.stop();
         let mut state = self.state();
         match std::mem::replace(
             &mut *state,
@@ -319,11 +361,18 @@ impl Store for DiskStore {
         ) {
             State::Open {
                 directory,
-                parts: Parts::Writable { tree, mut log },
+                parts:
+                    Parts::Writable {
+                        mut tree,
+                        mut log,
+                        mut large,
+                    },
             } => {
+                keys.append(&mut large);
                 // With the log on the disk nothing can be lost, whatever fails after.
                 let closed = log.sync().map_err(StoreFailure::from).and(guard(|| {
-                    if !log.is_empty() {
+                    press::all(&mut tree, keys)?;
+                    if !log.is_empty() || tree.is_unsynced() {
                         tree.sync()?;
                     }
                     tree.close()?;
@@ -347,6 +396,12 @@ impl Store for DiskStore {
                 )),
             },
         }
+    }
+
+    fn compression(&self) -> Result<Compression, StoreFailure> {
+        let mut state = self.state();
+        let parts = self.ready(&mut state)?;
+        guard(|| parts.tree().compression())
     }
 
     fn size_on_disk(&self) -> Result<u64, StoreFailure> {

@@ -15,12 +15,15 @@ mod log;
 mod memory;
 mod overlay;
 pub mod pack;
+mod press;
 mod tree;
+mod value;
 
 pub use directory::OpenError;
 pub use disk::{DiskOptions, DiskStore};
 pub use failure::StoreFailure;
 pub use memory::MemoryStore;
+pub use value::Compression;
 
 /// Which end of a range comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +82,14 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// What the platform reports.
     fn size_on_disk(&self) -> Result<u64, StoreFailure>;
+
+    /// What compression has saved; nothing in a store that does not compress.
+    ///
+    /// # Errors
+    /// What the platform reports.
+    fn compression(&self) -> Result<Compression, StoreFailure> {
+        Ok(Compression::default())
+    }
 }
 
 /// The store at one moment. Later commits do not show.

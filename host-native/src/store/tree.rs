@@ -6,15 +6,23 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use redb::{
-    Builder, Database, Durability, ReadOnlyTable, ReadableDatabase, StorageBackend,
+    Builder, Database, Durability, ReadOnlyTable, ReadableDatabase, ReadableTable, StorageBackend,
     TableDefinition, WriteTransaction,
 };
 
+use super::press::Keys;
+use super::value::{self, Compression};
 use super::{Direction, Snapshot, StoreFailure, pack};
 
-const ENTRIES: TableDefinition<&[u8], &[u8]> = TableDefinition::new("entries");
+/// The entries; `value.rs` has the bytes of the values.
+const ENTRIES: TableDefinition<&[u8], &[u8]> = TableDefinition::new("values");
+/// Where format 1 had the entries, values as they are.
+const OLD_ENTRIES: TableDefinition<&[u8], &[u8]> = TableDefinition::new("entries");
 const STATE: TableDefinition<&str, u64> = TableDefinition::new("state");
 const VERSION: &str = "version";
+const COMPRESSED_VALUES: &str = "compressed values";
+const COMPRESSED_BEFORE: &str = "compressed values: bytes before";
+const COMPRESSED_AFTER: &str = "compressed values: bytes after";
 
 /// Runs something that reads pages of the tree: a page that nobody wrote so can make redb panic,
 /// which is no more than one more way to say that the file is damaged.
@@ -33,12 +41,58 @@ pub(super) fn guard<T>(run: impl FnOnce() -> Result<T, StoreFailure>) -> Result<
 pub(super) struct Tree {
     database: Database,
     version: u64,
+    /// Whether there is anything that a crash would take away.
+    unsynced: bool,
+}
+
+/// A value, and what it is to be stored as in its place.
+pub(super) struct Pressed {
+    pub(super) key: Vec<u8>,
+    pub(super) plain: Vec<u8>,
+    pub(super) stored: Vec<u8>,
+}
+
+/// What a transaction changes of the figures of compression.
+#[derive(Default)]
+struct Change {
+    values: i64,
+    before: i64,
+    after: i64,
+}
+
+impl Change {
+    /// Counts a stored value that comes (1) or goes (-1).
+    fn count(&mut self, stored: &[u8], sign: i64) {
+        if let Some(before) = value::compressed_from(stored) {
+            self.values += sign;
+            self.before += sign * before as i64;
+            self.after += sign * stored.len() as i64;
+        }
+    }
+
+    fn write(&self, transaction: &WriteTransaction) -> Result<(), StoreFailure> {
+        if self.values == 0 && self.before == 0 && self.after == 0 {
+            return Ok(());
+        }
+        let mut state = transaction.open_table(STATE)?;
+        for (name, change) in [
+            (COMPRESSED_VALUES, self.values),
+            (COMPRESSED_BEFORE, self.before),
+            (COMPRESSED_AFTER, self.after),
+        ] {
+            let was = state.get(name)?.map_or(0, |count| count.value());
+            state.insert(name, was.saturating_add_signed(change))?;
+        }
+        Ok(())
+    }
 }
 
 /// A commit that shows nowhere yet; dropping it takes it back.
 pub(super) struct Prepared {
     transaction: WriteTransaction,
     version: u64,
+    /// The keys of values that are worth compressing.
+    pub(super) large: Keys,
 }
 
 impl Tree {
@@ -65,6 +119,7 @@ impl Tree {
     }
 
     fn from_database(database: Database) -> Result<Self, StoreFailure> {
+        upgrade(&database)?;
         let version = match database.begin_read()?.open_table(STATE) {
             Ok(state) => state.get(VERSION)?.map(|version| version.value()),
             Err(redb::TableError::TableDoesNotExist(_)) => None,
@@ -79,9 +134,14 @@ impl Tree {
             return Ok(Self {
                 database,
                 version: 0,
+                unsynced: false,
             });
         };
-        Ok(Self { database, version })
+        Ok(Self {
+            database,
+            version,
+            unsynced: false,
+        })
     }
 
     pub(super) fn version(&self) -> u64 {
@@ -97,8 +157,11 @@ impl Tree {
         // A durable commit records which pages are free, so that opening after a crash is not
         // a walk through the whole file.
         transaction.set_quick_repair(true);
+        let mut large = Keys::new();
+        let mut change = Change::default();
         {
             let mut entries = transaction.open_table(ENTRIES)?;
+            let mut stored = Vec::new();
             let mut last: Option<&[u8]> = None;
             for entry in pack::entries(writes) {
                 let (key, value) = entry.map_err(|_| StoreFailure::malformed("writes"))?;
@@ -106,16 +169,27 @@ impl Tree {
                     return Err(StoreFailure::malformed("writes: keys out of order"));
                 }
                 last = Some(key);
-                match value {
-                    Some(value) => drop(entries.insert(key, value)?),
-                    None => drop(entries.remove(key)?),
+                let old = match value {
+                    Some(value) => {
+                        if value.len() >= value::LEAST {
+                            large.insert(key.to_vec());
+                        }
+                        value::put_plain(value, &mut stored);
+                        entries.insert(key, &stored[..])?
+                    }
+                    None => entries.remove(key)?,
+                };
+                if let Some(old) = old {
+                    change.count(old.value(), -1);
                 }
             }
             transaction.open_table(STATE)?.insert(VERSION, version)?;
         }
+        change.write(&transaction)?;
         Ok(Prepared {
             transaction,
             version,
+            large,
         })
     }
 
@@ -125,6 +199,7 @@ impl Tree {
         let Prepared {
             mut transaction,
             version,
+            large: _,
         } = prepared;
         if !durable {
             transaction.set_quick_repair(false);
@@ -134,15 +209,64 @@ impl Tree {
         }
         transaction.commit()?;
         self.version = version;
+        self.unsynced = !durable;
         Ok(())
     }
 
     /// Makes every commit so far durable.
-    pub(super) fn sync(&self) -> Result<(), StoreFailure> {
+    pub(super) fn sync(&mut self) -> Result<(), StoreFailure> {
         let mut transaction = self.database.begin_write()?;
         transaction.set_quick_repair(true);
         transaction.commit()?;
+        self.unsynced = false;
         Ok(())
+    }
+
+    /// Whether there is anything that a crash would take away.
+    pub(super) fn is_unsynced(&self) -> bool {
+        self.unsynced
+    }
+
+    /// Stores values in another form, where they are still what they were; nothing that can be read changes.
+    /// It is lost with the process, as a commit that is not durable.
+    pub(super) fn press(&mut self, values: &[Pressed]) -> Result<(), StoreFailure> {
+        let mut transaction = self.database.begin_write()?;
+        transaction
+            .set_durability(Durability::None)
+            .map_err(|error| StoreFailure::Io(error.to_string()))?;
+        let mut change = Change::default();
+        {
+            let mut entries = transaction.open_table(ENTRIES)?;
+            let mut plain = Vec::new();
+            for pressed in values {
+                value::put_plain(&pressed.plain, &mut plain);
+                let key = &pressed.key[..];
+                if entries
+                    .get(key)?
+                    .is_some_and(|there| there.value() == plain)
+                {
+                    entries.insert(key, &pressed.stored[..])?;
+                    change.count(&pressed.stored, 1);
+                }
+            }
+        }
+        change.write(&transaction)?;
+        transaction.commit()?;
+        self.unsynced = true;
+        Ok(())
+    }
+
+    /// What compression has saved.
+    pub(super) fn compression(&self) -> Result<Compression, StoreFailure> {
+        let state = self.database.begin_read()?.open_table(STATE)?;
+        let get = |name| -> Result<u64, StoreFailure> {
+            Ok(state.get(name)?.map_or(0, |count| count.value()))
+        };
+        Ok(Compression {
+            values: get(COMPRESSED_VALUES)?,
+            before: get(COMPRESSED_BEFORE)?,
+            after: get(COMPRESSED_AFTER)?,
+        })
     }
 
     /// Checks all checksums. False if something had to be repaired.
@@ -164,6 +288,30 @@ impl Tree {
     }
 }
 
+/// Brings the tree of format 1 into this one's, as a whole or not at all.
+fn upgrade(database: &Database) -> Result<(), StoreFailure> {
+    match database.begin_read()?.open_table(OLD_ENTRIES) {
+        Ok(_) => {}
+        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    }
+    let mut transaction = database.begin_write()?;
+    transaction.set_quick_repair(true);
+    {
+        let old = transaction.open_table(OLD_ENTRIES)?;
+        let mut entries = transaction.open_table(ENTRIES)?;
+        let mut stored = Vec::new();
+        for entry in old.iter()? {
+            let (key, value) = entry?;
+            value::put_plain(value.value(), &mut stored);
+            entries.insert(key.value(), &stored[..])?;
+        }
+    }
+    transaction.delete_table(OLD_ENTRIES)?;
+    transaction.commit()?;
+    Ok(())
+}
+
 /// The entries of a range.
 type Entries = redb::Range<'static, &'static [u8], &'static [u8]>;
 
@@ -174,6 +322,21 @@ pub(super) struct TreeSnapshot {
 }
 
 impl TreeSnapshot {
+    /// The value of a key, if it is large and not compressed.
+    pub(super) fn plain(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreFailure> {
+        guard(|| {
+            let Some(stored) = self.entries.get(key)? else {
+                return Ok(None);
+            };
+            let stored = stored.value();
+            if value::compressed_from(stored).is_some() {
+                return Ok(None);
+            }
+            let value = value::open(stored)?;
+            Ok((value.len() >= value::LEAST).then(|| value.into_owned()))
+        })
+    }
+
     /// The entries of a range, or nothing where it is empty or reversed.
     fn range(&self, start: &[u8], end: &[u8]) -> Result<Option<Entries>, StoreFailure> {
         if !end.is_empty() && start >= end {
@@ -196,7 +359,10 @@ impl Snapshot for TreeSnapshot {
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreFailure> {
-        guard(|| Ok(self.entries.get(key)?.map(|value| value.value().to_vec())))
+        guard(|| match self.entries.get(key)? {
+            Some(stored) => Ok(Some(value::open(stored.value())?.into_owned())),
+            None => Ok(None),
+        })
     }
 
     fn get_many(&self, keys: &[u8]) -> Result<Vec<u8>, StoreFailure> {
@@ -204,8 +370,12 @@ impl Snapshot for TreeSnapshot {
             let mut values = Vec::new();
             for key in pack::keys(keys) {
                 let key = key.map_err(|_| StoreFailure::malformed("keys"))?;
-                let value = self.entries.get(key)?;
-                pack::put_optional(&mut values, value.as_ref().map(|value| value.value()));
+                match self.entries.get(key)? {
+                    Some(stored) => {
+                        pack::put_optional(&mut values, Some(&value::open(stored.value())?));
+                    }
+                    None => pack::put_optional(&mut values, None),
+                }
             }
             Ok(values)
         })
@@ -231,7 +401,7 @@ impl Snapshot for TreeSnapshot {
                 };
                 let Some(entry) = entry else { break };
                 let (key, value) = entry?;
-                pack::put_entry(&mut page, key.value(), Some(value.value()));
+                pack::put_entry(&mut page, key.value(), Some(&value::open(value.value())?));
                 if page.len() >= max_bytes as usize {
                     break;
                 }

@@ -86,7 +86,7 @@ fn what_is_no_database_is_code_3_and_left_alone() {
         (code, error["code"].as_str().unwrap()),
         (3, "unsupported-format")
     );
-    fs::write(cu.path("database").join("format"), "cu-database 1\n").unwrap();
+    fs::write(cu.path("database").join("format"), "cu-database 2\n").unwrap();
     fs::write(cu.path("database").join("tree.redb"), vec![0x55; 40_960]).unwrap();
     let (code, error) = cu.error(&["get", "t", "k"]);
     assert_eq!(

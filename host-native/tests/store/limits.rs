@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{child, child_path, commit, contents, copy, one, open};
+use crate::support::{Model, child, child_path, commit, contents, copy, one, open};
 use cu_db::store::{DiskOptions, DiskStore, Durability, OpenError, Store, StoreFailure};
 
 fn read_only() -> DiskOptions {
@@ -118,12 +118,73 @@ fn a_newer_format_is_refused_and_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("database");
     open(&path).unwrap().close().unwrap();
-    fs::write(path.join("format"), "cu-database 2\n").unwrap();
-    assert!(matches!(open(&path), Err(OpenError::NewerFormat(_, 2))));
+    fs::write(path.join("format"), "cu-database 3\n").unwrap();
+    assert!(matches!(open(&path), Err(OpenError::NewerFormat(_, 3))));
     assert!(matches!(
         DiskStore::open(&path, read_only()),
-        Err(OpenError::NewerFormat(_, 2))
+        Err(OpenError::NewerFormat(_, 3))
     ));
+}
+
+/// Makes a database of format 1: the tree has values as they are, under another name.
+fn make_old(path: &Path, entries: &Model) {
+    const OLD: redb::TableDefinition<&[u8], &[u8]> = redb::TableDefinition::new("entries");
+    const NEW: redb::TableDefinition<&[u8], &[u8]> = redb::TableDefinition::new("values");
+    const STATE: redb::TableDefinition<&str, u64> = redb::TableDefinition::new("state");
+    open(path).unwrap().close().unwrap();
+    fs::write(path.join("format"), "cu-database 1\n").unwrap();
+    let tree = redb::Database::open(path.join("tree.redb")).unwrap();
+    let transaction = tree.begin_write().unwrap();
+    assert!(transaction.delete_table(NEW).unwrap());
+    let mut old = transaction.open_table(OLD).unwrap();
+    for (key, value) in entries {
+        old.insert(&key[..], &value[..]).unwrap();
+    }
+    drop(old);
+    transaction
+        .open_table(STATE)
+        .unwrap()
+        .insert("version", 17)
+        .unwrap();
+    transaction.commit().unwrap();
+}
+
+#[test]
+fn a_database_of_the_first_format_is_brought_up_when_it_is_opened_for_writing() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("database");
+    let entries = Model::from([
+        (b"a".to_vec(), Vec::new()),
+        (b"b".to_vec(), vec![1]),
+        (b"c".to_vec(), vec![b'x'; 10_000]),
+    ]);
+    make_old(&path, &entries);
+    assert!(matches!(
+        DiskStore::open(&path, read_only()),
+        Err(OpenError::OlderFormat(_, 1))
+    ));
+    let store = open(&path).unwrap();
+    assert_eq!(
+        fs::read_to_string(path.join("format")).unwrap(),
+        "cu-database 2\n"
+    );
+    assert!(contents(&store) == entries);
+    assert_eq!(commit(&store, &one("d", "new")).unwrap(), 18);
+    store.close().unwrap();
+    drop(store);
+    let store = DiskStore::open(&path, read_only()).unwrap();
+    assert_eq!(contents(&store).len(), 4);
+}
+
+#[test]
+fn a_database_whose_upgrade_was_cut_short_is_brought_up_by_the_next_opening() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("database");
+    let entries = Model::from([(b"b".to_vec(), vec![1])]);
+    make_old(&path, &entries);
+    fs::write(path.join("format"), "cu-database 2\n").unwrap();
+    assert!(contents(&DiskStore::open(&path, read_only()).unwrap()) == entries);
+    assert!(contents(&open(&path).unwrap()) == entries);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The stores alone, without the component.
 
+mod compression;
 mod limits;
 mod model;
 mod recovery;

@@ -324,13 +324,19 @@ fn limits(database: &Database, command: &Limits, output: Output) -> Result<(), F
 fn stats(database: &Database, output: Output) -> Result<(), Failure> {
     let stats = database.stats()?;
     let bytes = database.size_on_disk()?;
+    let compression = database.compression()?;
     if output.json {
         let mut stats = serde_json::to_value(stats)?;
         stats["bytes"] = bytes.into();
+        stats["compression"] = json!({
+            "values": compression.values,
+            "before": compression.before,
+            "after": compression.after,
+        });
         return output.document(&stats);
     }
     output.line(&format!(
-        "{} in {}, {}, {}; {} on disk\ncomponent {}, {}, format {}",
+        "{} in {}, {}, {}; {} on disk\n{}component {}, {}, format {}",
         plural(stats.documents, "document"),
         plural(stats.tables, "table"),
         if stats.indexes == 1 {
@@ -340,6 +346,16 @@ fn stats(database: &Database, output: Output) -> Result<(), Failure> {
         },
         plural(stats.functions, "function"),
         indicatif::HumanBytes(bytes),
+        if compression.values == 0 {
+            String::new()
+        } else {
+            format!(
+                "{} compressed from {} to {}\n",
+                plural(compression.values, "large value"),
+                indicatif::HumanBytes(compression.before),
+                indicatif::HumanBytes(compression.after),
+            )
+        },
         stats.version,
         stats.lua,
         stats.format,
