@@ -10,7 +10,22 @@ import { join, relative } from 'node:path';
 import { launch, repositoryRoot, runModule, serve } from '../../host-browser/test/harness/index.ts';
 import { CALLS, type Visit, visit } from './visit.ts';
 
-const COUNTER = 'local n = 0 return function() n = n + 1 return n end';
+/** Functions over one variable: under two names, in a document, and in the methods of an object. */
+const ASSIGNED = `
+_home.tools, _home.handlers = {}, {}
+local n = 0
+function _home.tools.next() n = n + 1 return n end
+_home.tools.again = _home.tools.next
+function _home.tools.peek() return n end
+_home.handlers.main = {label = 'saves', onSave = function(what) n = n + 10 return n, what end}
+local Account = {}
+Account.__index = Account
+function Account.__add(account, amount) n = n + 100 account.balance = account.balance + amount return account end
+function Account:get() return self.balance, n end
+local account = setmetatable({balance = 1}, Account)
+function _home.tools.deposit(amount) account = account + amount return account:get() end
+local big = require('bigint').new('1' .. ('0'):rep(30))
+function _home.tools.tripled() big = big * 3 return tostring(big), big end`;
 /** Three functions over the same variables. */
 const ACCOUNT = `
 local balance, log = 100, {}
@@ -45,14 +60,14 @@ function cu(database: string, ...args: string[]): unknown[] {
 
 const digest = (database: string): string => String(cu(database, 'digest')[0]);
 const callAll = (database: string): unknown[] =>
-  CALLS.map(([table, name, args]) => cu(database, 'functions', 'call', table, name, ...args.map(String))[0]);
+  CALLS.map((source) => cu(database, 'eval', source)[0]);
 
 /** A database with functions, documents that they change, and an index that goes with them. */
 function fill(database: string): void {
   cu(database, 'put', 'people', '1', '{"name": "Ada", "born": 1815}');
   cu(database, 'put', 'people', '2', '{"name": "Grace", "born": 1906}');
   cu(database, 'index', 'create', 'people', 'greeted', 'born');
-  cu(database, 'functions', 'persist', 'tools', 'next', COUNTER);
+  cu(database, 'eval', ASSIGNED);
   cu(database, 'functions', 'persist', 'tools', 'account', ACCOUNT);
   cu(database, 'functions', 'persist', 'people', 'greet', GREET);
 }

@@ -4,12 +4,18 @@
  */
 import type * as Package from '../../host-browser/src/index.ts';
 
-/** The calls of every station: table, name and arguments. */
-export const CALLS: readonly (readonly [table: string, name: string, args: readonly number[]])[] = [
-  ['tools', 'next', []],
-  ['tools', 'account', [5]],
-  ['tools', 'account', [-2]],
-  ['people', 'greet', [1]],
+/** What every station runs, each a call of its own. */
+export const CALLS: readonly string[] = [
+  'return _home.tools.next()',
+  'return _home.tools.again(), _home.tools.peek()',
+  'return _home.handlers.main.onSave(7)',
+  'return _home.tools.deposit(5)',
+  'return _home.tools.tripled()',
+  'return _home.tools.account(-2)',
+  'return _home.people.greet(1)',
+  // What is assigned at one station runs at the others.
+  'local before, after = _home.tools.last, _home.tools.peek() ' +
+    '_home.tools.last = function() return after end return before and before()',
 ];
 
 export interface Visit {
@@ -32,7 +38,7 @@ export async function visit(script: 'index.js' | 'node.js', archive: Blob): Prom
   await db.importArchive(archive);
   const arrived = hex(await db.digest());
   const results: unknown[] = [];
-  for (const [table, name, args] of CALLS) results.push(await db.callFunction(table, name, args));
+  for (const source of CALLS) results.push(await db.eval(source));
   if (storage === 'indexeddb') {
     // It leaves from what the browser has stored.
     await db.close();

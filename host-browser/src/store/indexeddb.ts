@@ -170,12 +170,18 @@ export class IndexedDbJournal implements Journal {
 
   info({ mirror }: State): StorageInfo {
     const segments = this.#directory.segments;
+    const compressed = segments.filter((segment) => segment.compressed);
     return {
       kind: 'indexeddb',
       bytes: mirror.bytes,
       entries: mirror.entries,
       segments: segments.length,
       segmentBytes: segments.reduce((size, segment) => size + segment.storedSize, 0),
+      compression: {
+        segments: compressed.length,
+        before: compressed.reduce((size, segment) => size + segment.size, 0),
+        after: compressed.reduce((size, segment) => size + segment.storedSize, 0),
+      },
       logRecords: this.#logRecords,
       logBytes: this.#logBytes,
     };

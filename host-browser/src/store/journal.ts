@@ -14,6 +14,8 @@ export interface StorageInfo {
   /** How many segments there are, and how many bytes they take as stored. */
   readonly segments: number;
   readonly segmentBytes: number;
+  /** How many of the segments are compressed, and their bytes before and after. */
+  readonly compression: { readonly segments: number; readonly before: number; readonly after: number };
   /** How many log records are not in a segment yet, and how many bytes they take. */
   readonly logRecords: number;
   readonly logBytes: number;

@@ -23,7 +23,9 @@ export class MemoryJournal implements Journal {
 
   info({ mirror }: State): StorageInfo {
     const { bytes, entries } = mirror;
-    return { kind: 'memory', bytes, entries, segments: 0, segmentBytes: 0, logRecords: 0, logBytes: 0 };
+    const compression = { segments: 0, before: 0, after: 0 };
+    const none = { segments: 0, segmentBytes: 0, logRecords: 0, logBytes: 0 };
+    return { kind: 'memory', bytes, entries, ...none, compression };
   }
 
   async close(): Promise<void> {}

@@ -50,6 +50,27 @@ inEachBrowser('log and segments', (tabs) => {
     });
   }
 
+  test('a_hundred_kilobytes_of_source_take_less_once_they_have_left_the_log', async () => {
+    const page = await tabs.open();
+    const [size, storage, sum] = await page.evaluate(async () => {
+      const db = await cu.open('sources');
+      let source = 'function(x)';
+      for (let line = 0; source.length < 100_000; line++) source += `\nx = x + ${(line * 7919) % 10_000}`;
+      source += '\nreturn x end';
+      for (let number = 0; number < 45; number++) await db.persistFunction('large', `f${number}`, source);
+      // Closing waits for what tidies up.
+      await db.close();
+      const again = await cu.open('sources');
+      const [sum] = await again.callFunction('large', 'f44', [1]);
+      return [source.length, again.storage, typeof sum] as const;
+    });
+    const { compression } = storage;
+    assert.ok(compression.segments > 0 && compression.before > 35 * size, JSON.stringify(storage));
+    assert.ok(compression.after < compression.before / 2, JSON.stringify(storage));
+    assert.equal(sum, 'number');
+    await page.close();
+  });
+
   test('only_segments_that_the_log_touches_are_rewritten', async () => {
     const page = await tabs.open();
     const [before, after, entries] = await page.evaluate(async () => {

@@ -242,3 +242,26 @@ fn acknowledged_writes_survive_a_killed_process() {
     }
     cu.text(&["verify"]);
 }
+
+#[test]
+fn a_hundred_kilobytes_of_source_take_less_on_the_disk() {
+    let cu = Cu::new();
+    let mut source = "function(x)".to_owned();
+    for line in 0.. {
+        source += &format!("\nx = x + {}", line * 7919 % 10_000);
+        if source.len() > 100_000 {
+            break;
+        }
+    }
+    source += "\nreturn x end";
+    succeeded(cu.feed(&["functions", "persist", "large", "f", "-"], &source));
+    let compression = cu.json(&["stats"])["compression"].clone();
+    let figure = |name: &str| compression[name].as_u64().unwrap();
+    assert!(figure("before") > 100_000, "{compression}");
+    assert!(figure("after") < figure("before") / 2, "{compression}");
+    assert_eq!(
+        cu.text(&["functions", "show", "large", "f"]).trim_end(),
+        source
+    );
+    assert!(cu.text(&["stats"]).contains("compressed from"));
+}

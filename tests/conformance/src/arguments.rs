@@ -147,16 +147,6 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// Bytes that are no value.
-    ///
-    /// # Errors
-    /// If they are missing or something else.
-    pub fn bytes(&self, name: &str) -> Argument<Vec<u8>> {
-        self.required(name)?;
-        let bytes = self.optional_bytes(name)?;
-        bytes.ok_or_else(|| self.wrong(name, "byte string"))
-    }
-
     /// Bytes that may be left out.
     ///
     /// # Errors
