@@ -1,5 +1,7 @@
 //! Which functions there are: documents that are functions, and functions inside of documents.
 
+use std::rc::Rc;
+
 use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::key::{Key, PREFIX_SIZE, prefix, space};
@@ -152,28 +154,43 @@ pub(crate) fn find(db: &Database, table: &str, name: &str) -> Result<Option<Vec<
     Ok(place(db, table, name)?.map(|(_, _, reference)| reference))
 }
 
+/// The document whose key is a text, or else the integer that the text shows, if it is what is looked for.
+fn document(
+    db: &Database,
+    table: &str,
+    name: &str,
+    is_sought: impl Fn(&[u8]) -> bool,
+) -> Result<Option<(Key, Rc<[u8]>)>> {
+    let integer = name.parse().ok().map(Key::Integer);
+    let integer = integer.filter(|key| key.to_string() == name);
+    let keys = Key::string(name.as_bytes(), "name").ok().into_iter();
+    for key in keys.chain(integer) {
+        if let Some(document) = db.get(table, &key)?
+            && is_sought(&document)
+        {
+            return Ok(Some((key, document)));
+        }
+    }
+    Ok(None)
+}
+
 /// A document's key, the steps inside of it, and the reference there.
 type Place = (Key, Vec<Step>, Vec<u8>);
 
 fn place(db: &Database, table: &str, name: &str) -> Result<Option<Place>> {
     let is_function =
         |value: &[u8]| matches!(Item::of(value), Item::Function(_) | Item::Library(_));
-    let key = Key::string(name.as_bytes(), "name")?;
+    Key::string(name.as_bytes(), "name")?;
     let known = db.table(table)?.is_some_and(|table| table.has_functions);
     if !known {
         return Ok(None);
     }
-    if let Some(document) = db.get(table, &key)?
-        && is_function(&document)
-    {
+    if let Some((key, document)) = document(db, table, name, is_function)? {
         return Ok(Some((key, Vec::new(), document.to_vec())));
     }
     // The document's key may have dots itself.
     for (dot, _) in name.match_indices('.') {
-        let Ok(key) = Key::string(&name.as_bytes()[..dot], "name") else {
-            continue;
-        };
-        let Some(document) = db.get(table, &key)? else {
+        let Some((key, document)) = document(db, table, &name[..dot], has_objects)? else {
             continue;
         };
         let mut value = &*document;

@@ -18,8 +18,8 @@ use crate::lua::encode::{step_of, write_map_key, write_scalar};
 use crate::lua::external::{push_view, view_bytes};
 use crate::lua::stack::{self, REGISTRY, Stack};
 use crate::value::{
-    Item, MAX_DEPTH, write_array_head, write_function, write_head, write_library, write_map_head,
-    write_null, write_view,
+    Item, MAX_DEPTH, MAX_SIZE, write_array_head, write_function, write_head, write_library,
+    write_map_head, write_null, write_view,
 };
 
 /// A walk, and what it will write.
@@ -200,7 +200,12 @@ impl<'a> Saver<'a> {
             stack.push_upvalue(closure, number);
             // A cell's bytes, as `Object::Cell` has them.
             let mut bytes = vec![0x82, 0x02];
-            if let Some(view) = self.content(at, Via::Upvalue(number), stack.top(), &mut bytes)? {
+            let bound = self.content(at, Via::Upvalue(number), stack.top(), &mut bytes)?;
+            if bytes.len() > MAX_SIZE {
+                let place = self.place_via(at, Via::Upvalue(number), stack.top());
+                return Err(crate::lua::encode::too_large().under(&place));
+            }
+            if let Some(view) = bound {
                 self.bindings.push(Binding {
                     slot,
                     part: Part::Upvalue(number),
@@ -241,7 +246,7 @@ impl<'a> Saver<'a> {
             }
             stack.pop(1);
             size += row.len();
-            if size > crate::value::MAX_SIZE {
+            if size > MAX_SIZE {
                 return Err(crate::lua::encode::too_large().under(&self.place_of(at)));
             }
             rows.push(row);
@@ -372,6 +377,10 @@ impl<'a> Saver<'a> {
                 let place = self.place_via(at, via, index);
                 return Err(Error::unstorable(place + &problem.place, problem.message));
             }
+            Err(Error::LimitExceeded(mut excess)) if excess.limit == Limit::FunctionSize => {
+                excess.place.insert_str(0, &self.place_via(at, via, index));
+                return Err(Error::LimitExceeded(excess));
+            }
             Err(error) => return Err(error),
         };
         let id = self.heap(|heap| heap.entries[slot].id);
@@ -468,7 +477,8 @@ impl<'a> Saver<'a> {
                 break;
             };
             let name = name.to_string_lossy();
-            let is_globals = name == "_ENV" && self.is_globals(-1);
+            // Bytecode may have been stripped of its names.
+            let is_globals = matches!(&*name, "_ENV" | "(no name)") && self.is_globals(-1);
             stack.pop(1);
             if is_globals {
                 // It follows whoever calls, as after it is loaded.
@@ -602,6 +612,13 @@ fn path_to(stack: Stack, table: c_int, value: c_int, depth: usize) -> Option<Str
         return None;
     }
     let table = stack.absolute(table);
+    if stack.push_metatable(table) {
+        let is_metatable = stack.raw_equal(-1, value);
+        stack.pop(1);
+        if is_metatable {
+            return Some(": metatable".to_string());
+        }
+    }
     stack.push_nil();
     while stack.next(table) {
         if let Some(path) = path_to(stack, stack.top(), value, depth - 1) {
