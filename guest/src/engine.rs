@@ -153,9 +153,7 @@ impl Engine {
         });
         match done {
             Ok((cache, freed, result)) => {
-                if !freed.is_empty() {
-                    machine.forget_freed(&freed);
-                }
+                machine.committed(&freed);
                 self.cache = cache;
                 Ok(result)
             }

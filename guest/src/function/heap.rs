@@ -326,8 +326,9 @@ pub(crate) fn forget(stack: Stack, context: &Context, keep: bool) {
     remove(stack, context, &new);
 }
 
-/// Forgets objects that the store has no more.
-pub(crate) fn forget_freed(stack: Stack, context: &Context, freed: &[u32]) {
+/// The call was committed: its objects are in the store, but for those that are no more.
+pub(crate) fn committed(stack: Stack, context: &Context, freed: &[u32]) {
+    context.heap.borrow_mut().new.clear();
     let places: Vec<usize> = freed
         .iter()
         .filter_map(|id| slot_of_id(stack, *id))

@@ -32,7 +32,7 @@ use crate::name::{MAX_NAME_SIZE, check_table};
 
 pub(crate) use check::{check_all, check_object};
 pub use count::{collect, release, retain};
-pub(crate) use heap::{Heap, begin, end, forget, forget_freed, open};
+pub(crate) use heap::{Heap, begin, committed, end, forget, open};
 pub(crate) use list::find;
 pub use list::{FunctionInfo, delete, list, rename, source};
 pub(crate) use load::{push, push_library};

@@ -284,10 +284,10 @@ impl Machine {
             .relaxed(|| function::forget(self.stack, &self.context, keep));
     }
 
-    /// Tells which objects of the store a commit has deleted.
-    pub fn forget_freed(&mut self, freed: &[u32]) {
+    /// Tells that the last call was committed, and which objects of the store that has deleted.
+    pub fn committed(&mut self, freed: &[u32]) {
         self.context
-            .relaxed(|| function::forget_freed(self.stack, &self.context, freed));
+            .relaxed(|| function::committed(self.stack, &self.context, freed));
     }
 
     fn run(

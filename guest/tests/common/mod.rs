@@ -41,6 +41,8 @@ pub fn check(store: &MemoryStore) {
             *references.entry(id).or_default() += 1;
         }
     };
+    // The objects that documents lead to.
+    let mut waiting = Vec::new();
     let home = db.catalog().table("_home").into_iter();
     for table in home.chain(db.catalog().tables().map(|(_, table)| table)) {
         let all = prefix(space::DOCUMENT, table.id);
@@ -51,6 +53,7 @@ pub fn check(store: &MemoryStore) {
             if has_objects(document) {
                 assert!(table.has_functions);
                 refer(document);
+                waiting.extend(cu_guest::value::references(document));
             } else {
                 let accepted = cu_guest::value::accept(document, "document").unwrap();
                 assert_eq!(*accepted, *document);
@@ -73,14 +76,24 @@ pub fn check(store: &MemoryStore) {
         entries
     );
     let number = |key: &[u8]| u64::from(u32::from_be_bytes(key[1..5].try_into().unwrap()));
-    let mut objects = BTreeSet::new();
+    let mut objects = BTreeMap::new();
     let mut cursor = db.transaction().prefix(&[space::OBJECT]);
     while let Some((key, object)) = cursor.next(db.transaction()).unwrap() {
-        objects.insert(number(key));
+        objects.insert(number(key), object.to_vec());
         refer(object);
     }
+    let mut reached = BTreeSet::new();
+    while let Some(id) = waiting.pop() {
+        if reached.insert(id) {
+            waiting.extend(cu_guest::value::references(&objects[&id]));
+        }
+    }
     assert!(
-        references.keys().eq(&objects),
+        reached.iter().eq(objects.keys()),
+        "documents lead to each object, also where objects refer to each other"
+    );
+    assert!(
+        references.keys().eq(objects.keys()),
         "each object is referred to, and each that is referred to is there"
     );
     let mut cursor = db.transaction().prefix(&[space::COUNT]);

@@ -58,7 +58,7 @@ impl Bench {
             Ok(result) => {
                 let freed = crate::function::collect(&mut db).expect("a collection");
                 db.commit().expect("a commit");
-                self.machine.forget_freed(&freed);
+                self.machine.committed(&freed);
                 Ok(result)
             }
             Err(error) => {
