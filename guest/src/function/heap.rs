@@ -205,17 +205,18 @@ fn remove_one(stack: Stack, context: &Context, place: usize) {
             stack.pop(1);
         }
         Kind::Function(cells) => {
-            hand_over(stack, context, place, &cells);
-            remove_value(stack, place);
+            let is_needed = hand_over(context, place, &cells);
+            remove_value(stack, place, is_needed);
         }
-        Kind::Table | Kind::Made(_) => remove_value(stack, place),
+        Kind::Table | Kind::Made(_) => remove_value(stack, place, false),
     }
     if slot_of_id(stack, id) == Some(place) {
         set_numbered(stack, id, None);
     }
 }
 
-fn remove_value(stack: Stack, place: usize) {
+/// Takes a value out of the tables, though it stays alive if it is needed.
+fn remove_value(stack: Stack, place: usize, is_needed: bool) {
     push_value(stack, place);
     if stack.is_reference(-1) && slot_of_value(stack, -1) == Some(place) {
         stack.raw_get_integer(REGISTRY, slot::SLOTS);
@@ -225,34 +226,38 @@ fn remove_value(stack: Stack, place: usize) {
         stack.pop(1);
     }
     stack.pop(1);
+    if is_needed {
+        return;
+    }
     stack.raw_get_integer(REGISTRY, slot::OBJECTS);
     stack.push_nil();
     stack.raw_set_integer(-2, place as i64);
     stack.pop(1);
 }
 
-/// The cells that are reached by a closure which goes are reached by another one that has them, or go with it.
-fn hand_over(stack: Stack, context: &Context, closure: usize, cells: &[Option<usize>]) {
+/// The cells that are reached by a closure which goes are reached by another one that has them. Tells whether there is one
+/// that only this closure has: the store has it still, for functions that are not loaded.
+fn hand_over(context: &Context, closure: usize, cells: &[Option<usize>]) -> bool {
+    let heap = &mut *context.heap.borrow_mut();
+    let mut is_needed = false;
     for cell in cells.iter().flatten() {
-        let heir = {
-            let heap = &mut *context.heap.borrow_mut();
-            if !matches!(heap.entries[*cell].kind, Kind::Cell(owner, _) if owner == closure) {
-                continue;
+        if !matches!(heap.entries[*cell].kind, Kind::Cell(owner, _) if owner == closure) {
+            continue;
+        }
+        let mut others = (0..heap.entries.len()).zip(&heap.entries);
+        let heir = others.find_map(|(place, entry)| match &entry.kind {
+            Kind::Function(cells) => {
+                let number = cells.iter().position(|other| *other == Some(*cell))?;
+                Some(Kind::Cell(place, c_int::try_from(number + 1).ok()?))
             }
-            let mut others = (0..heap.entries.len()).zip(&heap.entries);
-            others.find_map(|(place, entry)| match &entry.kind {
-                Kind::Function(cells) => {
-                    let number = cells.iter().position(|other| *other == Some(*cell))?;
-                    Some(Kind::Cell(place, c_int::try_from(number + 1).ok()?))
-                }
-                _ => None,
-            })
-        };
+            _ => None,
+        });
         match heir {
-            Some(kind) => context.heap.borrow_mut().entries[*cell].kind = kind,
-            None => remove_one(stack, context, *cell),
+            Some(kind) => heap.entries[*cell].kind = kind,
+            None => is_needed = true,
         }
     }
+    is_needed
 }
 
 /// Takes out what came in from a slot on: it was not to be.
@@ -285,10 +290,14 @@ pub(crate) fn begin(stack: Stack, context: &Context, keep: bool) -> crate::error
     }
     if keep {
         let heap = &mut *context.heap.borrow_mut();
-        heap.touched.extend(
-            (0..heap.entries.len())
-                .filter(|place| matches!(heap.entries[*place].kind, Kind::Function(_))),
-        );
+        heap.touched.extend((0..heap.entries.len()).filter(
+            |place| match heap.entries[*place].kind {
+                Kind::Function(_) => true,
+                // Only closures of the script's own have it.
+                Kind::Cell(owner, _) => heap.entries[owner].kind == Kind::Gone,
+                _ => false,
+            },
+        ));
     }
     Ok(())
 }

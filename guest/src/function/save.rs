@@ -174,7 +174,11 @@ impl<'a> Saver<'a> {
             Kind::Function(cells) => self.function(at, slot, &cells)?,
             Kind::Table => self.table(at, slot)?,
             Kind::Made(maker) => self.made(at, slot, maker)?,
-            Kind::Code(_) | Kind::Cell(..) | Kind::Gone => {}
+            Kind::Cell(owner, number) => {
+                self.steps[at].slot = owner;
+                self.cell(at, owner, number, slot)?;
+            }
+            Kind::Code(_) | Kind::Gone => {}
         }
         self.stack.set_top(top);
         Ok(())
@@ -188,33 +192,38 @@ impl<'a> Saver<'a> {
 
     /// Looks at the variables of a closure.
     fn function(&mut self, at: usize, slot: usize, cells: &[Option<usize>]) -> Result<()> {
-        let stack = self.stack;
         let walk = self.walk;
-        push_value(stack, slot);
-        let closure = stack.top();
         for (cell, number) in cells.iter().zip(1..) {
             let Some(cell) = *cell else { continue };
-            if self.heap(|heap| std::mem::replace(&mut heap.entries[cell].seen, walk)) == walk {
-                continue;
+            if self.heap(|heap| std::mem::replace(&mut heap.entries[cell].seen, walk)) != walk {
+                self.cell(at, slot, number, cell)?;
             }
-            stack.push_upvalue(closure, number);
-            // A cell's bytes, as `Object::Cell` has them.
-            let mut bytes = vec![0x82, 0x02];
-            let bound = self.content(at, Via::Upvalue(number), stack.top(), &mut bytes)?;
-            if bytes.len() > MAX_SIZE {
-                let place = self.place_via(at, Via::Upvalue(number), stack.top());
-                return Err(crate::lua::encode::too_large().under(&place));
-            }
-            if let Some(view) = bound {
-                self.bindings.push(Binding {
-                    slot,
-                    part: Part::Upvalue(number),
-                    view,
-                });
-            }
-            stack.pop(1);
-            self.differs(cell, bytes);
         }
+        Ok(())
+    }
+
+    /// Looks at a variable, by a closure that has it.
+    fn cell(&mut self, at: usize, owner: usize, number: c_int, cell: usize) -> Result<()> {
+        let stack = self.stack;
+        push_value(stack, owner);
+        stack.push_upvalue(-1, number);
+        // A cell's bytes, as `Object::Cell` has them.
+        let mut bytes = vec![0x82, 0x02];
+        let via = Via::Upvalue(number);
+        let bound = self.content(at, via, stack.top(), &mut bytes)?;
+        if bytes.len() > MAX_SIZE {
+            let place = self.place_via(at, via, stack.top());
+            return Err(crate::lua::encode::too_large().under(&place));
+        }
+        if let Some(view) = bound {
+            self.bindings.push(Binding {
+                slot: owner,
+                part: Part::Upvalue(number),
+                view,
+            });
+        }
+        stack.pop(2);
+        self.differs(cell, bytes);
         Ok(())
     }
 
