@@ -29,7 +29,7 @@ mod contract {
 use contract::Database;
 use contract::cu::db::store::{Direction, StoreFailure};
 use contract::cu::db::types::Key;
-use contract::cu::db::{console, store, types};
+use contract::cu::db::{console, host, store, types};
 
 type Entries = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -244,6 +244,17 @@ impl types::Host for Plugin {}
 impl console::Host for Plugin {
     fn print(&mut self, text: Vec<u8>) {
         self.printed.extend_from_slice(&text);
+    }
+}
+
+/// It has no functions for scripts.
+impl host::Host for Plugin {
+    fn names(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn call(&mut self, name: String, _: Vec<u8>) -> Result<Vec<u8>, String> {
+        Err(format!("there is no function '{name}'"))
     }
 }
 

@@ -8,6 +8,7 @@
 //! | byte string | `{"$bytes": "…"}`, in standard base64 |
 //! | map with keys that are no texts | `{"$map": [[key, value], …]}` |
 //! | persisted function | `{"$function": number}`, which only means something to its own database |
+//! | function of the standard library or of the host | `{"$function": "…"}`, its name |
 //! | everything else | as it is in JSON |
 //!
 //! An object with one member of such a name is written as `$map`, so that nothing is mistaken for
@@ -39,14 +40,14 @@ const FUNCTION: &str = "$function";
 const INT: &str = "$int";
 const MAP: &str = "$map";
 
-/// The CBOR tag of a persisted function.
+/// The CBOR tag of a function.
 const FUNCTION_TAG: u64 = 40_000;
 
 /// The CBOR tags of integers beyond 64 bits: of 0 and more, and below.
 const POSITIVE_TAG: u64 = 2;
 const NEGATIVE_TAG: u64 = 3;
 
-/// Whether a document is a persisted function.
+/// Whether a document is a function.
 #[must_use]
 pub fn is_function(document: &Value) -> bool {
     matches!(document, Value::Tag(FUNCTION_TAG, _))
@@ -147,9 +148,12 @@ fn append_special(bytes: &mut Vec<u8>, name: &str, value: &Json) -> Result<(), E
             },
         ),
         FUNCTION => {
-            let number = value.as_u64().ok_or_else(|| wrong("a number"))?;
             cbor::put_head(bytes, 6, FUNCTION_TAG);
-            cbor::put_head(bytes, 0, number);
+            match (value.as_u64(), value.as_str()) {
+                (Some(number), _) => cbor::put_head(bytes, 0, number),
+                (_, Some(name)) => cbor::put_text(bytes, name),
+                _ => return Err(wrong("a number or a name")),
+            }
         }
         _ => {
             let pairs = value.as_array().ok_or_else(|| wrong("an array of pairs"))?;
@@ -230,7 +234,7 @@ pub fn from_value(value: Value) -> Result<Json, Error> {
             let integer = if tag == NEGATIVE_TAG { !number } else { number };
             tagged(INT, integer.to_string().into())
         }
-        Value::Tag(FUNCTION_TAG, number) => tagged(FUNCTION, from_value(*number)?),
+        Value::Tag(FUNCTION_TAG, reference) => tagged(FUNCTION, from_value(*reference)?),
         other => return Err(Error::Decode(format!("{other:?} is no value of Cu"))),
     })
 }
@@ -281,6 +285,7 @@ mod tests {
             r#"{"$map":[[1,"one"],["two",2]]}"#,
             r#"{"$map":[["$bytes","no bytes"]]}"#,
             r#"{"$function":7}"#,
+            r#"{"$function":"string.format"}"#,
         ] {
             assert_eq!(round(text), text);
         }

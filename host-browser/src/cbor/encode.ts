@@ -164,7 +164,7 @@ class Writer {
       this.float(value.value);
     } else if (value instanceof CuFunctionRef) {
       this.#head(0xc0, FUNCTION_TAG);
-      this.#head(0, value.id);
+      this.value(value.name ?? value.id, depth + 1);
     } else {
       throw new Unencodable();
     }

@@ -12,12 +12,17 @@ export class CuFloat {
   }
 }
 
-/** A document that is a persisted function: call it with `Database.callFunction`. */
+/**
+ * A function in a document: call it with `Database.callFunction`. A persisted one has a number, which means
+ * something to its own database only; one of the standard library, or of the host, has a name.
+ */
 export class CuFunctionRef {
-  readonly id: number;
+  readonly id: number | undefined;
+  readonly name: string | undefined;
 
-  constructor(id: number) {
-    this.id = id;
+  constructor(reference: number | string) {
+    this.id = typeof reference === 'number' ? reference : undefined;
+    this.name = typeof reference === 'string' ? reference : undefined;
   }
 }
 
@@ -39,7 +44,7 @@ export type Value =
   | ReadonlyMap<Value, Value>
   | { readonly [member: string]: Value };
 
-/** The CBOR tag of persisted functions, around the function's number. */
+/** The CBOR tag of functions, around the number or the name. */
 export const FUNCTION_TAG = 40_000;
 
 /** The CBOR tags of integers beyond 64 bits: of 0 and more, and below. */

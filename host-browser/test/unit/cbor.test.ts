@@ -63,6 +63,7 @@ const EXAMPLES: [string, Value, string][] = [
     'a40a0218640420036161' + '01',
   ],
   ['a function', new CuFunctionRef(7), 'd99c4007'],
+  ['a function of the library', new CuFunctionRef('print'), 'd99c40657072696e74'],
 ];
 
 for (const [name, value, expected] of EXAMPLES) {
