@@ -1,6 +1,7 @@
 //! The engine: one method for each exported function of `wit/database.wit`.
 
 use std::rc::Rc;
+use std::time::Instant;
 
 use crate::archive::{self, ArchivePage};
 use crate::batch::{self, check_document};
@@ -8,7 +9,7 @@ use crate::catalog::{FORMAT, Index};
 use crate::database::{CatalogCache, Database};
 use crate::error::{Error, Limit, Result};
 use crate::format;
-use crate::function::{self, FunctionInfo};
+use crate::function::{self, CallStatistics, FunctionInfo, Statistics};
 use crate::index::{self, Definition};
 use crate::key::{Key, PREFIX_SIZE, document_key, prefix, space, successor, write_encoded_key};
 use crate::limits::Limits;
@@ -75,6 +76,7 @@ pub struct Engine {
     functions: Option<Rc<dyn HostFunctions>>,
     cache: CatalogCache,
     machine: Option<Machine>,
+    statistics: Statistics,
 }
 
 #[expect(
@@ -92,6 +94,7 @@ impl Engine {
             functions: None,
             cache: CatalogCache::default(),
             machine: None,
+            statistics: Statistics::default(),
         }
     }
 
@@ -349,7 +352,23 @@ impl Engine {
         options: &CallOptions,
     ) -> Result<Vec<u8>> {
         let arguments = accept_arguments(arguments)?;
-        self.script(|machine, db| machine.call(db, table, name, &arguments, options))
+        let started = Instant::now();
+        let result = self.script(|machine, db| machine.call(db, table, name, &arguments, options));
+        let has_run = !matches!(
+            result,
+            // A host may run a call again that its store has refused; one that is not there has not run.
+            Err(Error::Store(_) | Error::UnknownFunction(_) | Error::InvalidArgument(_))
+        );
+        if has_run && let Some(machine) = &self.machine {
+            let instructions = machine.instructions_run();
+            self.statistics
+                .count(table, name, started, instructions, result.is_err());
+        }
+        result
+    }
+
+    pub fn functions_statistics(&mut self) -> Result<Vec<CallStatistics>> {
+        Ok(self.statistics.all().to_vec())
     }
 
     pub fn functions_list(&mut self, table: Option<&str>) -> Result<Vec<FunctionInfo>> {

@@ -20,7 +20,7 @@ pub use archive::ArchivePage;
 pub use cu_core::{bytes, error, key, pack, store, value};
 pub use engine::{Engine, IndexInfo, ScanPage, ScanRange, TableInfo};
 pub use error::{Error, Result};
-pub use function::FunctionInfo;
+pub use function::{CallStatistics, FunctionInfo};
 pub use key::Key;
 pub use limits::{Limits, Setting};
 pub use lua::{CallOptions, Console, HostFunctions};

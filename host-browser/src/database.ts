@@ -30,6 +30,7 @@ import { Transactor } from './store/transactor.ts';
 import type {
   FieldPath,
   FunctionInfo,
+  FunctionStatistics,
   IndexDefinition,
   IndexInfo,
   Key,
@@ -296,6 +297,22 @@ export class Database {
       table === undefined ? undefined : checkText(table, 'table'),
     );
     return functions.map((info) => ({ ...info, size: Number(info.size), stored: Number(info.stored) }));
+  }
+
+  /**
+   * How often functions were called, and how long that took, by table and name. It is in memory only, and
+   * begins anew with each instance of the component.
+   */
+  async functionStatistics(): Promise<FunctionStatistics[]> {
+    const all = await this.raw.functions.statistics();
+    return all.map((info) => ({
+      table: info.table,
+      name: info.name,
+      calls: Number(info.calls),
+      failures: Number(info.failures),
+      instructions: Number(info.instructions),
+      milliseconds: Number(info.nanoseconds) / 1e6,
+    }));
   }
 
   /** The source text of a persisted function; undefined if there is none. */

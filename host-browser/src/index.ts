@@ -20,6 +20,7 @@ export type {
   Condition,
   FieldPath,
   FunctionInfo,
+  FunctionStatistics,
   IndexDefinition,
   IndexInfo,
   Key,

@@ -24,6 +24,7 @@ const MODES: { readonly [Interface in keyof Engine]: { readonly [Name in keyof E
       persistBytecode: 'write',
       call: 'maybe',
       list: 'read',
+      statistics: 'read',
       source: 'read',
       delete: 'write',
       rename: 'write',

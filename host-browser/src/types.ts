@@ -84,6 +84,20 @@ export interface FunctionInfo {
   readonly stored: number;
 }
 
+/** The calls of one function since the component's instance began. */
+export interface FunctionStatistics {
+  readonly table: string;
+  readonly name: string;
+  /** Calls that have ended, well or not. */
+  readonly calls: number;
+  /** Those that have failed. */
+  readonly failures: number;
+  /** Lua instructions of all calls. */
+  readonly instructions: number;
+  /** Time of all calls. */
+  readonly milliseconds: number;
+}
+
 /** How `query` would find its documents. */
 export interface Plan {
   readonly access: 'scan' | 'index' | 'key';

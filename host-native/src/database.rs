@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::host::Host;
-use crate::raw::{FunctionInfo, TableInfo};
+use crate::raw::{FunctionInfo, FunctionStatistics, TableInfo};
 use crate::{Batch, Builder, CallOptions, Error, Index, Key, Limits, Query, Value, cbor};
 
 /// A database, open.
@@ -381,6 +381,15 @@ impl Database {
     /// [`Error::UnknownTable`].
     pub fn functions(&self, table: Option<&str>) -> Result<Vec<FunctionInfo>, Error> {
         self.raw().functions_list(table)
+    }
+
+    /// How often functions were called through this database, and how long that took, by table and name. It is in
+    /// memory only, and begins anew with each instance of the component.
+    ///
+    /// # Errors
+    /// Only the store's.
+    pub fn function_statistics(&self) -> Result<Vec<FunctionStatistics>, Error> {
+        self.raw().functions_statistics()
     }
 
     /// The source text of a function; none if there is no such function.

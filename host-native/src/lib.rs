@@ -45,7 +45,7 @@ pub use error::{Error, Excess, Limit, Problem, ScriptFailure};
 pub use key::Key;
 pub use options::{CallOptions, Limits};
 pub use query::{Condition, Field, Index, Path, Query, field};
-pub use raw::{FunctionInfo, TableInfo};
+pub use raw::{FunctionInfo, FunctionStatistics, TableInfo};
 pub use scan::Scan;
 pub use store::Durability;
 

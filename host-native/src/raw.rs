@@ -6,7 +6,7 @@
 pub use crate::host::exports::admin::DatabaseLimits;
 pub use crate::host::exports::archive::ArchivePage;
 pub use crate::host::exports::documents::{ScanPage, ScanRange};
-pub use crate::host::exports::functions::FunctionInfo;
+pub use crate::host::exports::functions::{FunctionInfo, FunctionStatistics};
 pub use crate::host::exports::indexes::IndexInfo;
 pub use crate::host::exports::lua::CallOptions;
 pub use crate::host::exports::tables::TableInfo;
@@ -85,6 +85,7 @@ exports! {
         table: &str, name: &str, arguments: &Cbor, options: &CallOptions
     ) -> Cbor;
     cu_db_functions.call_list: functions_list(table: Option<&str>) -> Vec<FunctionInfo>;
+    cu_db_functions.call_statistics: functions_statistics() -> Vec<FunctionStatistics>;
     cu_db_functions.call_source: functions_source(table: &str, name: &str) -> Option<String>;
     cu_db_functions.call_delete: functions_delete(table: &str, name: &str) -> bool;
     cu_db_functions.call_rename: functions_rename(

@@ -222,6 +222,18 @@ const CALLS: { readonly [name: string]: Call } = {
         }),
       ),
     ),
+  'functions.statistics': async (raw) =>
+    encodeList(
+      (await raw.functions.statistics()).map((info) =>
+        // How long it took is another number each time.
+        record({
+          table: encodeText(info.table),
+          name: encodeText(info.name),
+          calls: encodeInteger(info.calls),
+          failures: encodeInteger(info.failures),
+        }),
+      ),
+    ),
   'functions.source': async (raw, args) => {
     const source = await raw.functions.source(text(args, 'table'), text(args, 'name'));
     return source === undefined ? NOTHING : encodeText(source);

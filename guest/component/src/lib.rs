@@ -402,6 +402,21 @@ impl functions::Guest for Component {
             .collect())
     }
 
+    fn statistics() -> Result<Vec<functions::FunctionStatistics>, types::Error> {
+        let all = engine(Engine::functions_statistics)?;
+        Ok(all
+            .into_iter()
+            .map(|info| functions::FunctionStatistics {
+                table: info.table,
+                name: info.name,
+                calls: info.calls,
+                failures: info.failures,
+                instructions: info.instructions,
+                nanoseconds: info.nanoseconds,
+            })
+            .collect())
+    }
+
     fn source(table: String, name: String) -> Result<Option<String>, types::Error> {
         engine(|engine| engine.functions_source(&table, &name))
     }

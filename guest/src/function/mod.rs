@@ -16,6 +16,7 @@ mod persist;
 mod prototype;
 mod save;
 mod source;
+mod statistics;
 #[cfg(test)]
 mod tests;
 
@@ -37,6 +38,8 @@ pub(crate) use list::find;
 pub use list::{FunctionInfo, delete, list, rename, source};
 pub(crate) use load::{push, push_library};
 pub(crate) use save::{Saver, bind, library_name, save_changed};
+pub use statistics::CallStatistics;
+pub(crate) use statistics::Statistics;
 
 /// Bytes of source text, at the most, for each byte of bytecode that a function may have.
 const SOURCE_FOR_BYTECODE: u64 = 8;

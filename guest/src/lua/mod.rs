@@ -276,6 +276,12 @@ impl Machine {
         })
     }
 
+    /// Lua instructions of the last call, to within a thousand.
+    #[must_use]
+    pub fn instructions_run(&self) -> u64 {
+        u64::try_from(self.context.instructions_run()).unwrap_or(0)
+    }
+
     /// Tells that somebody else has committed, or that a call was rolled back: what was loaded from the store may
     /// be something else now.
     pub fn forget(&mut self) {

@@ -215,6 +215,17 @@ fn call_export(
                 }))
             })
         }
+        "functions.statistics" => raw.functions_statistics().map(|all| {
+            list(all.iter().map(|info| {
+                // How long it took is another number each time.
+                record([
+                    ("table", string(&info.table)),
+                    ("name", string(&info.name)),
+                    ("calls", number(info.calls)),
+                    ("failures", number(info.failures)),
+                ])
+            }))
+        }),
         "functions.source" => raw
             .functions_source(&table()?, &name()?)
             .map(|source| optional(source.map(|source| string(&source)))),
