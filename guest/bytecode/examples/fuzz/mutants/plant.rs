@@ -262,6 +262,13 @@ fn close_twice(function: &mut Function, pc: usize, register: u32, random: &mut R
         abx(CLOSURE, free, function.children.len() as u32),
         abc(MOVE, register - 1, free, 0),
         abc(CALL, register - 1, 2, 1),
+        // What follows would read what the call was given.
+        abck(
+            RETURN,
+            0,
+            1,
+            u32::from(function.is_vararg) * (u32::from(function.parameters) + 1),
+        ),
     ];
     function.children.push(Function {
         parameters: 1,
