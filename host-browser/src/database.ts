@@ -356,7 +356,7 @@ export class Database {
   async exportArchive(options: ArchiveOptions = {}): Promise<Blob> {
     // An instance of its own, over a state that stays as it is.
     const state = await this.#transactor.state();
-    return writeArchive(makeEngine(this.#code, new Session(state)), options);
+    return writeArchive(makeEngine(this.#code, new Session(state), {}), options);
   }
 
   /**

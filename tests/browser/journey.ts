@@ -8,7 +8,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { launch, repositoryRoot, runModule, serve } from '../../host-browser/test/harness/index.ts';
-import { CALLS, type Visit, visit } from './visit.ts';
+import { CALLS, NOW, type Visit, visit } from './visit.ts';
 
 /** Functions over one variable: under two names, in a document, and in the methods of an object. */
 const ASSIGNED = `
@@ -25,7 +25,7 @@ function Account:get() return self.balance, n end
 local account = setmetatable({balance = 1}, Account)
 function _home.tools.deposit(amount) account = account + amount return account:get() end
 local big = require('bigint').new('1' .. ('0'):rep(30))
-function _home.tools.tripled() big = big * 3 return tostring(big), big end`;
+function _home.tools.tripled() big = big * 3 return tostring(big), type(big) end`;
 /** Three functions over the same variables. */
 const ACCOUNT = `
 local balance, log = 100, {}
@@ -60,14 +60,14 @@ function cu(database: string, ...args: string[]): unknown[] {
 
 const digest = (database: string): string => String(cu(database, 'digest')[0]);
 const callAll = (database: string): unknown[] =>
-  CALLS.map((source) => cu(database, 'eval', source)[0]);
+  CALLS.map((source) => cu(database, 'eval', '--time', String(NOW), '--', source)[0]);
 
 /** A database with functions, documents that they change, and an index that goes with them. */
 function fill(database: string): void {
   cu(database, 'put', 'people', '1', '{"name": "Ada", "born": 1815}');
   cu(database, 'put', 'people', '2', '{"name": "Grace", "born": 1906}');
   cu(database, 'index', 'create', 'people', 'greeted', 'born');
-  cu(database, 'eval', ASSIGNED);
+  cu(database, 'eval', '--time', String(NOW), '--', ASSIGNED);
   cu(database, 'functions', 'persist', 'tools', 'account', ACCOUNT);
   cu(database, 'functions', 'persist', 'people', 'greet', GREET);
 }
@@ -106,11 +106,10 @@ const stations: readonly (readonly [name: string, visit: () => Visit | Promise<V
 
 let failed = 0;
 try {
-  fill('home');
   fill('start');
-  callAll('home');
   callAll('start');
   cu('start', 'backup', archive);
+  cu('home', 'restore', archive);
   for (const [name, station] of stations) {
     const before = digest('home');
     const expected = JSON.stringify(callAll('home'));

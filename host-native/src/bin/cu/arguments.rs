@@ -182,6 +182,10 @@ pub struct Call {
     /// What `math.random` starts from, for a run that can be repeated.
     #[arg(long)]
     pub seed: Option<u64>,
+
+    /// What `os.time` takes for now, in seconds since 1970, for a run that can be repeated.
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    pub time: Option<i64>,
 }
 
 /// The limits of a call. Default: the database's, which `cu limits` shows.

@@ -83,6 +83,9 @@ impl Call {
         if let Some(bytes) = limits.transaction_size {
             options = options.transaction_size(bytes);
         }
+        if let Some(time) = self.time {
+            options = options.time(time);
+        }
         if let Some(seed) = self.seed {
             options = options.seed(seed);
         }
