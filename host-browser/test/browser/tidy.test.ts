@@ -55,7 +55,7 @@ inEachBrowser('log and segments', (tabs) => {
     const [size, storage, sum] = await page.evaluate(async () => {
       const db = await cu.open('sources');
       let source = 'function(x)';
-      for (let line = 0; source.length < 100_000; line++) source += `\nx = x + ${(line * 7919) % 10_000}`;
+      for (let line = 0; source.length < 100_000; line++) source += `\n-- adds ${(line * 7919) % 10_000}`;
       source += '\nreturn x end';
       for (let number = 0; number < 45; number++) await db.persistFunction('large', `f${number}`, source);
       // Closing waits for what tidies up.

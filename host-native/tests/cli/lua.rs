@@ -248,7 +248,7 @@ fn a_hundred_kilobytes_of_source_take_less_on_the_disk() {
     let cu = Cu::new();
     let mut source = "function(x)".to_owned();
     for line in 0.. {
-        source += &format!("\nx = x + {}", line * 7919 % 10_000);
+        source += &format!("\n-- adds {}", line * 7919 % 10_000);
         if source.len() > 100_000 {
             break;
         }
