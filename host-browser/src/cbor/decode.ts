@@ -182,7 +182,10 @@ class Reader {
   #tagged(info: number, depth: number): Decoded {
     const tag = this.#argument(info);
     const content = this.value(depth + 1);
-    if (tag === FUNCTION_TAG && ((typeof content === 'number' && content >= 0) || typeof content === 'string'))
+    if (
+      tag === FUNCTION_TAG &&
+      ((typeof content === 'number' && content >= 0) || typeof content === 'string')
+    )
       return new CuFunctionRef(content);
     if ((tag === POSITIVE_TAG || tag === NEGATIVE_TAG) && content instanceof Uint8Array) {
       const number = bigintOf(content);
