@@ -119,6 +119,17 @@ impl<'a> Arguments<'a> {
         text.ok_or_else(|| self.wrong(name, "text"))
     }
 
+    /// A byte list.
+    ///
+    /// # Errors
+    /// If it is missing or something else.
+    pub fn bytes(&self, name: &str) -> Argument<Vec<u8>> {
+        match cbor::open(&self.value(name)?) {
+            Some((2, _, body)) => Ok(body.to_vec()),
+            _ => Err(self.wrong(name, "byte string")),
+        }
+    }
+
     /// A text that may be left out.
     ///
     /// # Errors
