@@ -89,6 +89,12 @@ pub fn read(file: &Path) -> Result<Vec<Program>, String> {
     Ok(programs)
 }
 
+/// The name of the case that is made of a program.
+#[must_use]
+pub fn case_name(program: &Program) -> String {
+    format!("a program: {}", program.name)
+}
+
 /// The arguments of a program's only call.
 #[must_use]
 pub fn arguments_of(program: &Program) -> Map<String, Json> {
@@ -131,7 +137,7 @@ pub fn case_of(program: &Program, runtime: &mut dyn Runtime) -> Result<Json, Str
     let digest = digest.map_err(|failure| format!("admin.digest: {failure:?}"))?;
     let (_, _, digest) = cbor::open(&digest).ok_or("admin.digest gave no value")?;
     let mut case = Map::new();
-    case.insert("name".into(), program.name.clone().into());
+    case.insert("name".into(), case_name(program).into());
     if let Some(reason) = &program.not_guest {
         case.insert("except".into(), json!({"guest": reason}));
     }

@@ -196,7 +196,7 @@ fn each_of_more_than_two_hundred_programs_has_a_case_of_its_source() {
             "{name}: run the command `programs`"
         );
         for (program, case) in programs.iter().zip(cases) {
-            assert_eq!(program.name, case.name, "{name}");
+            assert_eq!(programs::case_name(program), case.name, "{name}");
             assert_eq!(
                 programs::arguments_of(program),
                 case.steps[0].args,
