@@ -190,7 +190,7 @@ export function errorOf(failure: ComponentFailure): CuError {
       });
     default: {
       const { place, message } = failure.val;
-      return new CuError(failure.tag, place === '' ? message : `${place}: ${message}`, {
+      return new CuError(failure.tag, at(place, message), {
         place,
         details: failure,
       });
@@ -215,4 +215,10 @@ export function trapError(thrown: unknown): CuError {
   return new CuError('trapped', `The call broke the component (${reason}); nothing was written.`, {
     cause: thrown,
   });
+}
+
+/** The message behind its place. Some sentences are about what is at the place. */
+function at(place: string, message: string): string {
+  if (place === '') return message;
+  return /^(is|has) /.test(message) ? `${place} ${message}` : `${place}: ${message}`;
 }

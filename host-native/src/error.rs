@@ -215,7 +215,13 @@ fn located(place: &str, message: &str) -> String {
     if place.is_empty() || message.contains(place) {
         message.to_owned()
     } else {
-        format!("{place}: {message}")
+        // Some sentences are about what is at the place.
+        let colon = if message.starts_with("is ") || message.starts_with("has ") {
+            ""
+        } else {
+            ":"
+        };
+        format!("{place}{colon} {message}")
     }
 }
 

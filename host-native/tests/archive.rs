@@ -86,9 +86,11 @@ fn a_flipped_bit_anywhere_is_found_or_does_not_matter() {
         damaged[place] ^= 1 << (place % 8);
         match copy.import_archive(&damaged[..], |_| {}) {
             Ok(info) => {
-                // The date and the system in gzip's header, which nobody reads.
+                // The date and the system in gzip's header, and the bits that fill up its last byte of data, which nobody
+                // reads.
                 assert_eq!((info.digest, copy.digest().unwrap()), (digest, digest));
-                assert!((8..18).contains(&place), "{place}");
+                let fill = file.len() - 9;
+                assert!((8..18).contains(&place) || place == fill, "{place}");
                 harmless += 1;
                 copy.drop_table("t").unwrap();
                 copy.drop_table("tools").unwrap();
@@ -103,7 +105,7 @@ fn a_flipped_bit_anywhere_is_found_or_does_not_matter() {
             }
         }
     }
-    assert!(harmless < 10, "{harmless}");
+    assert!(harmless < 11, "{harmless}");
 }
 
 #[test]
