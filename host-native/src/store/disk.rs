@@ -73,12 +73,15 @@ impl press::Place for Shared {
     fn on_tree(&self, work: &mut Work<'_>) {
         let mut state = self.lock();
         let State::Open {
+            directory,
             parts: Parts::Writable { tree, .. },
-            ..
         } = &mut *state
         else {
             return;
         };
+        if !has_room(directory) {
+            return;
+        }
         if let Err(error) = guard(|| work(tree)) {
             // Nothing is lost but the compression. The next call opens the tree again.
             drop(DiskStore::fail(&mut state, error));
@@ -213,6 +216,18 @@ impl DiskStore {
         }
         why
     }
+}
+
+/// Whether the disk has so much room that compression, which writes before it frees, won't fill it. A tree that
+/// fails must be opened again, and whoever reads from it meanwhile gets an error: that is not worth a smaller file.
+fn has_room(directory: &Directory) -> bool {
+    const ROOM: u64 = 64 << 20;
+    let free = rustix::fs::statvfs(directory.tree())
+        .map_or(0, |disk| disk.f_bavail.saturating_mul(disk.f_frsize));
+    let length = std::fs::metadata(directory.tree()).map_or(0, |file| file.len());
+    let longest = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
+    let room = ROOM.max(length / 4);
+    free >= room && longest.is_none_or(|longest| longest.saturating_sub(length) >= room)
 }
 
 fn open_parts(directory: &Directory, options: &DiskOptions) -> Result<Parts, StoreFailure> {
@@ -371,7 +386,9 @@ impl Store for DiskStore {
                 keys.append(&mut large);
                 // With the log on the disk nothing can be lost, whatever fails after.
                 let closed = log.sync().map_err(StoreFailure::from).and(guard(|| {
-                    press::all(&mut tree, keys)?;
+                    if has_room(&directory) {
+                        press::all(&mut tree, keys)?;
+                    }
                     if !log.is_empty() || tree.is_unsynced() {
                         tree.sync()?;
                     }
