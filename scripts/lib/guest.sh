@@ -99,6 +99,8 @@ use_guest_toolchain() {
     flags=(
         -isystem "$libc_include"
         -O3
+        # What comes before each of Lua's files. It is found by its folder below, which may have spaces.
+        -include cu-lua.h
         '-Dlua_writestring(s,l)=((void)0)'
         '-Dlua_writeline()=((void)0)'
         '-Dlua_writestringerror(s,p)=((void)0)'
@@ -113,6 +115,7 @@ use_guest_toolchain() {
         '-Dluai_unlikely(x)=__builtin_expect(!__builtin_strcmp(#x,"trap")?({extern/**/int/**/cu_countdown;extern/**/int/**/cu_count(void);(x)!=0||(--cu_countdown<0&&cu_count());}):!__builtin_strncmp(#x,"ms->matchdepth",14)?({extern/**/int/**/cu_countdown,cu_match_cost;extern/**/int/**/cu_count(void);(x)!=0||((cu_countdown-=cu_match_cost)<0&&cu_count());}):(x)!=0,0)'
     )
     export "CFLAGS_${guest_target//-/_}=${flags[*]}"
+    export C_INCLUDE_PATH=$root/guest/component/lua
     # One libc for Lua and Rust on both roads: guest/component/src/link.rs is written against it.
     flags=(
         -C link-self-contained=no
@@ -142,10 +145,10 @@ use_guest_toolchain() {
     forget_lua_if_flags_changed
 }
 
-# Cargo does not watch the C compiler and its flags: mlua-sys's build script does not ask for it.
+# Cargo does not watch the C compiler, its flags and our header: mlua-sys's build script does not ask for it.
 forget_lua_if_flags_changed() {
     local stamp=$guest_dir/c-flags now
-    now=$("$clang" --version | head -n 1; env | grep "_${guest_target//-/_}=" | sort; cat .cargo/config.toml)
+    now=$("$clang" --version | head -n 1; env | grep "_${guest_target//-/_}=" | sort; cat .cargo/config.toml guest/component/lua/cu-lua.h)
     [[ -f $stamp && "$(<"$stamp")" == "$now" ]] && return
     rm -rf "$guest_dir/$guest_target/component/build/mlua-sys-"* "$guest_dir/$guest_target/component/.fingerprint/mlua-sys-"*
     printf '%s\n' "$now" >"$stamp"

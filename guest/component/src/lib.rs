@@ -12,6 +12,8 @@ use cu_guest::store::{Direction, Snapshot, Store};
 use cu_guest::{Console, Engine, HostFunctions, Key, Limits, ScanRange, Setting};
 
 mod link;
+mod memory;
+mod number;
 
 mod generated {
     #![allow(missing_docs, clippy::pedantic, reason = "generated code")]

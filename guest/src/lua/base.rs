@@ -61,19 +61,28 @@ unsafe extern "C-unwind" fn finish(state: *mut lua_State, status: c_int, extra: 
         stack.error();
     }
     stack.push_bool(false);
-    stack.insert(-2);
+    stack.copy(-2);
     2
 }
 
 unsafe extern "C-unwind" fn pcall(state: *mut lua_State) -> c_int {
     let stack = Stack::of(state);
     stack.check_any(1);
+    let arguments = stack.top() - 1;
     stack.push_bool(true);
-    stack.insert(1);
+    // `true`, the function and its arguments are to be on the top. Copying is quicker than moving what is there.
+    let below = if arguments == 0 {
+        stack.copy(1);
+        1
+    } else {
+        stack.insert(1);
+        0
+    };
     // SAFETY: the function and its arguments are on the stack, above `true`.
     unsafe {
-        let status = ffi::lua_pcallk(state, stack.top() - 2, ffi::LUA_MULTRET, 0, 0, Some(finish));
-        finish(state, status, 0)
+        let context = below as isize;
+        let status = ffi::lua_pcallk(state, arguments, ffi::LUA_MULTRET, 0, context, Some(finish));
+        finish(state, status, context)
     }
 }
 

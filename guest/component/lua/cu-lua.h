@@ -1,0 +1,107 @@
+/*
+** What is changed in Lua's own sources for the component, and why: this file comes before each of them, by
+** the flags of scripts/lib/guest.sh. Nothing here changes what a script sees, and Lua works without it.
+**
+** An engine finds the catcher of an exception by walking the stack, and each frame on the way costs as much as
+** everything else that an error does to it (docs/performance.md). So most of what is here takes frames out of
+** the road from `error` to `pcall`: C's `inline` reaches no further than one file, and a linker that
+** optimizes C across files made the component a tenth bigger.
+*/
+
+/* Lua's headers give their inner macros only to its core. */
+#define LUA_CORE
+
+#include "lprefix.h"
+
+#include <setjmp.h>
+#include <stddef.h>
+
+#include "lua.h"
+
+#include "lapi.h"
+#include "ldebug.h"
+#include "ldo.h"
+#include "lobject.h"
+#include "lstate.h"
+#include "lstring.h"
+
+#define cu_always __attribute__((always_inline))
+
+/* Within their files, these are no frames. */
+static inline int precallC(lua_State *L, StkId function, int results, lua_CFunction f) cu_always;
+static inline void ccall(lua_State *L, StkId function, int results, l_uint32 calls) cu_always;
+CallInfo *luaD_precall(lua_State *L, StkId function, int results) cu_always;
+void luaD_callnoyield(lua_State *L, StkId function, int results) cu_always;
+l_noret luaG_errormsg(lua_State *L) cu_always;
+
+/* The fields of ldo.c's `lua_longjmp`, which `LUAI_TRY` compares, and what LLVM's `setjmp` catches. */
+struct cu_catcher {
+  struct cu_catcher *previous;
+  jmp_buf buffer;
+  volatile int status;
+};
+struct cu_thrown {
+  void *buffer;
+  int value;
+};
+
+static cu_always inline l_noret cu_throw(lua_State *L, int code) {
+  static struct cu_thrown thrown;
+  struct cu_catcher *catcher = (struct cu_catcher *)L->errorJmp;
+  if (catcher == NULL)
+    luaD_throw(L, code);
+  catcher->status = code;
+  thrown.buffer = catcher->buffer;
+  thrown.value = 1;
+  __builtin_wasm_throw(1, &thrown);
+}
+
+/* `luaD_throw(L, LUA_ERRRUN)` and `luaD_throw(L, LUA_YIELD)` become `cu_throw`, whatever else is called so stays. */
+#define cu_second_of(first, second, ...) second
+#define cu_second(...) cu_second_of(__VA_ARGS__)
+#define cu_road_LUA_ERRRUN 0, cu_throw
+#define cu_road_LUA_YIELD 0, cu_throw
+#define luaD_throw(L, code) cu_second(cu_road_##code, luaD_throw, 0)(L, code)
+
+/* For other files than lapi.c, whose own definition replaces this one there. */
+extern inline __attribute__((gnu_inline, always_inline)) int lua_error(lua_State *L) {
+  const TValue *error = s2v(L->top.p - 1);
+  if (ttisshrstring(error) && eqshrstr(tsvalue(error), G(L)->memerrmsg))
+    cu_throw(L, LUA_ERRMEM);
+  if (L->errfunc != 0)
+    luaG_errormsg(L);
+  cu_throw(L, LUA_ERRRUN);
+}
+
+/* lapi.c's `f_call` is a frame that only makes a call: `luaD_rawrunprotected` can make it itself. */
+struct cu_call {
+  StkId function;
+  int results;
+};
+#define cu_is_call ((Pfunc)1)
+#define cu_f_call                                                                                   \
+  ((void)sizeof(char[offsetof(struct CallS, nresults) == offsetof(struct cu_call, results) ? 1 : -1]), \
+   cu_is_call)
+#define cu_f_parser f_parser
+#define cu_dothecall dothecall
+#define cu_Pfunc Pfunc /* in the definition of `luaD_pcall` */
+#define luaD_pcall(L, run, data, top, handler) luaD_pcall(L, cu_##run, data, top, handler)
+
+#define LUAI_THROW(L, c) longjmp((c)->b, 1)
+#define LUAI_TRY(L, c, a)                                                                     \
+  _Static_assert(offsetof(struct lua_longjmp, b) == offsetof(struct cu_catcher, buffer) &&    \
+                     offsetof(struct lua_longjmp, status) == offsetof(struct cu_catcher, status), \
+                 "cu_catcher is another struct than lua_longjmp");                            \
+  if (setjmp((c)->b) == 0) {                                                                  \
+    if (f == cu_is_call)                                                                      \
+      luaD_callnoyield(L, ((struct cu_call *)ud)->function, ((struct cu_call *)ud)->results); \
+    else {                                                                                    \
+      a                                                                                       \
+    }                                                                                         \
+  }
+#define luai_jmpbuf jmp_buf
+
+/* wasi-libc's `snprintf` takes ten times as long. */
+int cu_integer_text(char *text, long long number);
+#undef lua_integer2str
+#define lua_integer2str(s, sz, n) cu_integer_text((s), (n))
