@@ -155,6 +155,8 @@ fn check_members(db: &Database, value: &[u8]) -> Result<()> {
 pub(crate) fn check_all(db: &Database, free: u32) -> Result<()> {
     let contradiction = |message: &str| Error::corrupt("store", message);
     let mut all: Vec<Vec<u8>> = Vec::new();
+    // Objects that documents refer to, and then those that these refer to.
+    let mut waiting: Vec<u32> = Vec::new();
     for part in [space::DOCUMENT, space::OBJECT] {
         let mut cursor = db.transaction().prefix(&[part]).eager();
         while let Some((_, value)) = cursor.next(db.transaction())? {
@@ -164,17 +166,23 @@ pub(crate) fn check_all(db: &Database, free: u32) -> Result<()> {
                 check_references(db, value)?;
             }
             for id in references(value) {
-                all.push(super::number(id)?.to_be_bytes().to_vec());
+                let id = super::number(id)?;
+                all.push(id.to_be_bytes().to_vec());
+                if part == space::DOCUMENT {
+                    waiting.push(id);
+                }
             }
         }
     }
     sort(&mut all);
     let mut counted = 0;
     let mut rest = &all[..];
+    let mut ids: Vec<u32> = Vec::new();
     let mut objects = db.transaction().prefix(&[space::OBJECT]).eager();
     while let Some((key, _)) = objects.next(db.transaction())? {
         let id = &key[1..];
         let count = rest.iter().take_while(|other| **other == id).count();
+        ids.push(id.iter().fold(0, |id, byte| (id << 8) | u32::from(*byte)));
         if count == 0 {
             return Err(contradiction(
                 "nothing refers to an object, or something to one that is not there",
@@ -212,6 +220,20 @@ pub(crate) fn check_all(db: &Database, free: u32) -> Result<()> {
         return Err(contradiction(
             "something refers to an object that is not there",
         ));
+    }
+    let mut led_to = vec![false; ids.len()];
+    while let Some(id) = waiting.pop() {
+        if let Ok(place) = ids.binary_search(&id)
+            && !std::mem::replace(&mut led_to[place], true)
+            && let Some(object) = super::count::read(db, id)?
+        {
+            for id in references(&object) {
+                waiting.push(super::number(id)?);
+            }
+        }
+    }
+    if led_to.contains(&false) {
+        return Err(contradiction("no document leads to an object"));
     }
     Ok(())
 }
