@@ -153,6 +153,13 @@ impl<'a> Object<'a> {
         Ok(object)
     }
 
+    /// The beginning of a cell's bytes; what it holds is to follow.
+    pub(super) fn begin_cell() -> Vec<u8> {
+        let mut out = Vec::with_capacity(16);
+        begin(&mut out, CELL, 1);
+        out
+    }
+
     /// Its bytes.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(64);

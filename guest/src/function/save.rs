@@ -207,8 +207,7 @@ impl<'a> Saver<'a> {
         let stack = self.stack;
         push_value(stack, owner);
         stack.push_upvalue(-1, number);
-        // A cell's bytes, as `Object::Cell` has them.
-        let mut bytes = vec![0x82, 0x02];
+        let mut bytes = Object::begin_cell();
         let via = Via::Upvalue(number);
         let bound = self.content(at, via, stack.top(), &mut bytes)?;
         if bytes.len() > MAX_SIZE {
@@ -336,7 +335,7 @@ impl<'a> Saver<'a> {
         for (cell, number) in cells.iter().zip(1..) {
             let Some(cell) = *cell else { continue };
             stack.push_upvalue(new, number);
-            let mut bytes = vec![0x82, 0x02];
+            let mut bytes = Object::begin_cell();
             self.content(at, Via::Upvalue(number), stack.top(), &mut bytes)?;
             stack.pop(1);
             if self.heap(|heap| heap.entries[cell].stored != bytes) {
