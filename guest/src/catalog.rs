@@ -5,29 +5,45 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::error::{Error, Result};
-use crate::index::MAX_FIELDS;
+use crate::index::Definition;
 use crate::key::space;
 use crate::limits::Limits;
 use crate::name::{HOME, check_index, check_table};
-use crate::query::parse_path;
 use crate::store::Transaction;
 use crate::value::{
-    Item, Path, Step, accept, elements, encode_ordered, entries, write_array_head, write_bool,
-    write_int, write_map_head, write_text,
+    Item, Path, Step, accept, elements, entries, write_array_head, write_bool, write_int,
+    write_map_head, write_text,
 };
 
 /// The number of the store's format; `docs/format.md` describes it.
 pub const FORMAT: i64 = 2;
 
-/// A B-tree index.
-#[derive(Debug, Clone, PartialEq)]
+/// A field of an index.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Field {
+    /// Where the value is.
+    pub path: Path,
+    /// Entries are ordered from the greatest value to the least.
+    pub descending: bool,
+    /// A list has an entry for each of its elements.
+    pub multi_entry: bool,
+}
+
+/// An index.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Index {
     /// Its number in the key space.
     pub id: u32,
     /// Its name, one of its kind in the table.
     pub name: String,
     /// The fields, in the order in which they are compared.
-    pub fields: Vec<Path>,
+    pub fields: Vec<Field>,
+    /// Entries have a hash of the values in their place.
+    pub hash: bool,
+    /// No two documents have equal values, but for those with a null among them.
+    pub unique: bool,
+    /// Documents that have none of the fields are left out.
+    pub sparse: bool,
 }
 
 /// A table.
@@ -253,14 +269,15 @@ pub(crate) fn check_record(name: &[u8], record: &[u8]) -> Result<()> {
     for index in &table.indexes {
         check_index(&index.name, "value")?;
         // They are ordered by name; no name is empty.
-        if index.name.as_str() <= last || !(1..=MAX_FIELDS).contains(&index.fields.len()) {
+        if index.name.as_str() <= last {
             return Err(unreadable());
         }
         last = &index.name;
-        for field in &index.fields {
-            let mut path = Vec::new();
-            write_path(field, &mut path);
-            parse_path(&path, "value", Error::argument)?;
+        // What may be defined is known in one place.
+        let mut definition = Vec::new();
+        index.write_definition(&mut definition);
+        if !Definition::parse(&definition)?.is_of(index) {
+            return Err(unreadable());
         }
     }
     let mut written = Vec::new();
@@ -278,14 +295,7 @@ fn write_table(table: &Table, out: &mut Vec<u8>) {
     write_text(out, "indexes");
     write_array_head(out, table.indexes.len());
     for index in &table.indexes {
-        write_map_head(out, 3);
-        write_text(out, "id");
-        write_int(out, i64::from(index.id));
-        write_text(out, "name");
-        write_text(out, &index.name);
-        write_text(out, "fields");
-        write_array_head(out, index.fields.len());
-        index.fields.iter().for_each(|path| write_path(path, out));
+        index.write_record(out);
     }
     write_text(out, "functions");
     write_bool(out, table.has_functions);
@@ -313,21 +323,34 @@ fn read_table(record: &[u8]) -> Result<Table> {
 }
 
 fn read_index(record: &[u8]) -> Result<Index> {
-    let mut index = Index {
-        id: 0,
-        name: String::new(),
-        fields: Vec::new(),
-    };
+    let mut index = Index::default();
+    // The flags stand behind the fields that they belong to.
     for (key, value) in entries(record) {
         match (Item::of(key), Item::of(value)) {
             (Item::Text("id"), _) => index.id = number(value)?,
             (Item::Text("name"), Item::Text(name)) => index.name = name.to_string(),
+            (Item::Text("hash"), Item::Bool(hash)) => index.hash = hash,
+            (Item::Text("sparse"), Item::Bool(sparse)) => index.sparse = sparse,
+            (Item::Text("unique"), Item::Bool(unique)) => index.unique = unique,
             (Item::Text("fields"), Item::List(..)) => {
                 index.fields = elements(value)
-                    .map(|path| Path {
-                        steps: elements(path).map(Step::encoded_key).collect(),
+                    .map(|path| Field {
+                        path: Path {
+                            steps: elements(path).map(Step::encoded_key).collect(),
+                        },
+                        ..Field::default()
                     })
                     .collect();
+            }
+            (Item::Text(flag @ ("descending" | "multiEntry")), Item::List(..)) => {
+                for (field, set) in index.fields.iter_mut().zip(elements(value)) {
+                    let set = Item::of(set) == Item::Bool(true);
+                    if flag == "descending" {
+                        field.descending = set;
+                    } else {
+                        field.multi_entry = set;
+                    }
+                }
             }
             _ => return Err(unreadable()),
         }
@@ -336,27 +359,95 @@ fn read_index(record: &[u8]) -> Result<Index> {
 }
 
 impl Index {
-    /// Appends the index's part of an entry's key: where the document stands in the index.
-    pub fn encode_components(&self, document: &[u8], out: &mut Vec<u8>) {
-        for field in &self.fields {
-            encode_ordered(field.find(document).unwrap_or(&[crate::value::NULL]), out);
+    /// Appends the record of the index. What is not set is left out, so that a plain index is what it always was.
+    fn write_record(&self, out: &mut Vec<u8>) {
+        let marks = [
+            ("descending", self.marked(|field| field.descending)),
+            ("multiEntry", self.marked(|field| field.multi_entry)),
+        ];
+        let flags = [
+            ("hash", self.hash),
+            ("sparse", self.sparse),
+            ("unique", self.unique),
+        ];
+        let set = flags.iter().filter(|(_, set)| *set).count()
+            + marks.iter().filter(|(_, mark)| mark.is_some()).count();
+        let flag = |out: &mut Vec<u8>, (name, set): (&str, bool)| {
+            if set {
+                write_text(out, name);
+                write_bool(out, true);
+            }
+        };
+        write_map_head(out, 3 + set);
+        write_text(out, "id");
+        write_int(out, i64::from(self.id));
+        flag(out, flags[0]);
+        write_text(out, "name");
+        write_text(out, &self.name);
+        write_text(out, "fields");
+        write_array_head(out, self.fields.len());
+        self.fields
+            .iter()
+            .for_each(|field| write_path(&field.path, out));
+        flag(out, flags[1]);
+        flag(out, flags[2]);
+        for (name, mark) in marks {
+            if let Some(mark) = mark {
+                write_text(out, name);
+                out.extend_from_slice(&mark);
+            }
         }
+    }
+
+    /// For each field, whether it is marked; none if no field is.
+    fn marked(&self, is_marked: fn(&Field) -> bool) -> Option<Vec<u8>> {
+        let mut out = Vec::new();
+        write_array_head(&mut out, self.fields.len());
+        self.fields
+            .iter()
+            .for_each(|field| write_bool(&mut out, is_marked(field)));
+        self.fields.iter().any(is_marked).then_some(out)
     }
 
     /// Appends the definition as callers see it.
     pub fn write_definition(&self, out: &mut Vec<u8>) {
-        write_map_head(out, 3);
+        let flags = [("sparse", self.sparse), ("unique", self.unique)];
+        let set = flags.iter().filter(|(_, set)| *set).count();
+        write_map_head(out, 3 + set);
         write_text(out, "kind");
-        write_text(out, "btree");
+        write_text(out, if self.hash { "hash" } else { "btree" });
         write_text(out, "name");
         write_text(out, &self.name);
         write_text(out, "fields");
         write_array_head(out, self.fields.len());
         for field in &self.fields {
-            match field.as_dotted() {
-                Some(text) => write_text(out, &text),
-                None => write_path(field, out),
-            }
+            field.write_definition(out);
+        }
+        for (name, _) in flags.iter().filter(|(_, set)| *set) {
+            write_text(out, name);
+            write_bool(out, true);
+        }
+    }
+}
+
+impl Field {
+    fn write_definition(&self, out: &mut Vec<u8>) {
+        let flags = [
+            ("descending", self.descending),
+            ("multiEntry", self.multi_entry),
+        ];
+        let set = flags.iter().filter(|(_, set)| *set).count();
+        if set > 0 {
+            write_map_head(out, 1 + set);
+            write_text(out, "field");
+        }
+        match self.path.as_dotted() {
+            Some(text) => write_text(out, &text),
+            None => write_path(&self.path, out),
+        }
+        for (name, _) in flags.iter().filter(|(_, set)| *set) {
+            write_text(out, name);
+            write_bool(out, true);
         }
     }
 }

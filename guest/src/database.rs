@@ -8,7 +8,7 @@ use crate::format::{self, Format};
 use crate::key::{Key, PREFIX_SIZE, document_key, prefix, space, successor};
 use crate::limits::{Limits, Setting};
 use crate::name::{HOME, check_table};
-use crate::store::{Cursor, Direction, Store, Transaction};
+use crate::store::{Cursor, Direction, Mark, Store, Transaction};
 use crate::value::has_objects;
 
 /// What an engine keeps of the catalog between two calls.
@@ -25,6 +25,13 @@ impl CatalogCache {
     pub fn version(&self) -> Option<u64> {
         self.at.map(|(version, _)| version)
     }
+}
+
+/// A point in a transaction that can be gone back to.
+#[must_use = "it has to be given back"]
+pub struct Savepoint {
+    mark: Mark,
+    catalog: Rc<Catalog>,
 }
 
 /// One transaction. Dropping it rolls back.
@@ -108,6 +115,26 @@ impl Database {
             at: Some((self.transaction.commit()?, self.has_format)),
             catalog: self.catalog,
         })
+    }
+
+    /// Sets a savepoint. Each has to be given back, the last one first, to [`Database::release`] or
+    /// [`Database::roll_back`].
+    pub fn savepoint(&mut self) -> Savepoint {
+        Savepoint {
+            mark: self.transaction.mark(),
+            catalog: self.catalog.clone(),
+        }
+    }
+
+    /// Keeps what was done since a savepoint.
+    pub fn release(&mut self, savepoint: Savepoint) {
+        self.transaction.release(savepoint.mark);
+    }
+
+    /// Takes back what was done since a savepoint.
+    pub fn roll_back(&mut self, savepoint: Savepoint) {
+        self.transaction.undo(savepoint.mark);
+        self.catalog = savepoint.catalog;
     }
 
     /// The transaction underneath.
@@ -329,7 +356,7 @@ impl Database {
         }
     }
 
-    /// Checks that documents can be put into a table, before anything is written.
+    /// Checks that documents can be put into a table in the place of all that is there, before anything is written.
     ///
     /// # Errors
     /// As [`Database::put`].
@@ -337,11 +364,25 @@ impl Database {
         let Some(table) = self.table(table)? else {
             return Ok(());
         };
-        for (key, document) in documents.iter().filter(|_| !table.indexes.is_empty()) {
-            let store_key = document_key(table.id, key);
-            for index in &table.indexes {
-                crate::index::change(index, &store_key[PREFIX_SIZE..], None, Some(document))
-                    .map_err(|error| error.under("value"))?;
+        for index in &table.indexes {
+            let mut all = Vec::new();
+            for (key, document) in documents {
+                let store_key = document_key(table.id, key);
+                let entries = index.entries(document, &store_key[PREFIX_SIZE..]);
+                all.append(&mut entries.map_err(|error| error.under("value"))?);
+            }
+            // Of the documents that are there now, none will be: only the new ones can stand in each other's way.
+            if index.unique {
+                crate::bytes::sort(&mut all);
+                if all.windows(2).any(|two| two[0] == two[1]) {
+                    return Err(Error::already_exists(
+                        "value",
+                        format!(
+                            "index '{}' is unique, and two of the documents have the same values; change one of both",
+                            index.name
+                        ),
+                    ));
+                }
             }
         }
         Ok(())
@@ -383,7 +424,7 @@ impl Database {
         let changes = table
             .indexes
             .iter()
-            .map(|index| crate::index::change(index, key, old.as_deref(), new))
+            .map(|index| crate::index::change(&self.transaction, index, key, old.as_deref(), new))
             .collect::<Result<Vec<_>>>()
             .map_err(|error| error.under("value"))?;
         if table.has_functions {

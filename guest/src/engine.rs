@@ -296,6 +296,11 @@ impl Engine {
         })
     }
 
+    pub fn queries_page(&mut self, query: &[u8]) -> Result<query::Page> {
+        let query = parse_query(query)?;
+        self.read(|db| query::page(db, &query))
+    }
+
     pub fn queries_count(&mut self, query: &[u8]) -> Result<u64> {
         let query = parse_query(query)?;
         self.read(|db| query::count(db, &query))

@@ -13,6 +13,7 @@ pub mod function;
 pub mod index;
 pub mod limits;
 pub mod lua;
+mod members;
 pub mod name;
 pub mod query;
 

@@ -356,10 +356,13 @@ fn digest_of(entries: &Entries) -> Vec<u8> {
         let mut cursor = db.transaction().prefix(&prefix(space::DOCUMENT, table.id));
         while let Some((key, document)) = cursor.next(db.transaction()).unwrap() {
             for index in &table.indexes {
-                let mut entry = prefix(space::INDEX, index.id);
-                index.encode_components(document, &mut entry);
-                entry.extend_from_slice(&key[PREFIX_SIZE..]);
-                whole.insert(entry, Vec::new());
+                let key = &key[PREFIX_SIZE..];
+                let Ok(entries) = index.entries(document, key) else {
+                    continue;
+                };
+                for entry in entries {
+                    whole.insert(entry, index.entry_value(key).to_vec());
+                }
             }
         }
     }

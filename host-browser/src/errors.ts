@@ -27,6 +27,8 @@ export type ErrorCode =
   | 'unknown-index'
   | 'unknown-function'
   | 'already-exists'
+  /** A document is not as an operation of a batch asked for. */
+  | 'precondition-failed'
   /** `limit` and `maximum` say which one. */
   | 'limit-exceeded'
   /** Lua source that does not compile. */
@@ -147,6 +149,7 @@ export type ComponentFailure =
         | 'unknown-index'
         | 'unknown-function'
         | 'already-exists'
+        | 'precondition-failed'
         | 'unstorable'
         | 'unsupported-format'
         | 'corrupt'

@@ -17,18 +17,23 @@ export type { CallOptions, Limits, LimitsInForce, OpenOptions } from './options.
 export type { Raw } from './raw.ts';
 export type { Durability, StorageInfo } from './store/journal.ts';
 export type {
+  Change,
   Condition,
   FieldPath,
   FunctionInfo,
   FunctionStatistics,
   IndexDefinition,
+  IndexField,
   IndexInfo,
   Key,
   Operation,
   Operator,
   Plan,
+  Precondition,
   Query,
   ScanOptions,
+  Selection,
+  Sort,
   Stats,
   TableInfo,
 } from './types.ts';

@@ -39,9 +39,12 @@ pub enum Error {
     /// No function has this name in the table.
     #[error("{}", at(.0))]
     UnknownFunction(Problem),
-    /// Something else stands at this name already.
+    /// Something else stands at this name, at this key, or with these values already.
     #[error("{}", at(.0))]
     AlreadyExists(Problem),
+    /// A document is not as an operation of a batch asked for.
+    #[error("{}", at(.0))]
+    PreconditionFailed(Problem),
     /// A limit was exceeded.
     #[error("{}", excess(.0))]
     LimitExceeded(Excess),
@@ -114,6 +117,7 @@ impl Error {
             Self::UnknownIndex(_) => "unknown-index",
             Self::UnknownFunction(_) => "unknown-function",
             Self::AlreadyExists(_) => "already-exists",
+            Self::PreconditionFailed(_) => "precondition-failed",
             Self::LimitExceeded(_) => "limit-exceeded",
             Self::Syntax(_) => "syntax",
             Self::Script(_) => "script",
@@ -158,6 +162,7 @@ impl Error {
             | Self::UnknownIndex(problem)
             | Self::UnknownFunction(problem)
             | Self::AlreadyExists(problem)
+            | Self::PreconditionFailed(problem)
             | Self::Unstorable(problem)
             | Self::UnsupportedFormat(problem)
             | Self::Corrupt(problem)
@@ -263,6 +268,7 @@ impl From<wit::Error> for Error {
             wit::Error::UnknownIndex(problem) => Self::UnknownIndex(problem),
             wit::Error::UnknownFunction(problem) => Self::UnknownFunction(problem),
             wit::Error::AlreadyExists(problem) => Self::AlreadyExists(problem),
+            wit::Error::PreconditionFailed(problem) => Self::PreconditionFailed(problem),
             wit::Error::LimitExceeded(excess) => Self::LimitExceeded(excess),
             wit::Error::Syntax(failure) => Self::Syntax(failure),
             wit::Error::Script(failure) => Self::Script(failure),

@@ -9,6 +9,7 @@ pub use crate::host::exports::documents::{ScanPage, ScanRange};
 pub use crate::host::exports::functions::{FunctionInfo, FunctionStatistics};
 pub use crate::host::exports::indexes::IndexInfo;
 pub use crate::host::exports::lua::CallOptions;
+pub use crate::host::exports::queries::QueryPage;
 pub use crate::host::exports::tables::TableInfo;
 pub use crate::host::wit::{
     Error as WitError, Excess, Key, Limit, Problem, ScriptFailure, StoreFailure,
@@ -72,6 +73,7 @@ exports! {
     cu_db_indexes.call_drop: indexes_drop(table: &str, name: &str) -> bool;
     cu_db_indexes.call_list: indexes_list(table: &str) -> Vec<IndexInfo>;
     cu_db_queries.call_run: queries_run(query: &Cbor) -> Cbor;
+    cu_db_queries.call_page: queries_page(query: &Cbor) -> QueryPage;
     cu_db_queries.call_count: queries_count(query: &Cbor) -> u64;
     cu_db_queries.call_explain: queries_explain(query: &Cbor) -> Cbor;
     cu_db_lua.call_eval: lua_eval(source: &str, arguments: &Cbor, options: &CallOptions) -> Cbor;

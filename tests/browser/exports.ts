@@ -194,6 +194,13 @@ const CALLS: { readonly [name: string]: Call } = {
   'indexes.list': async (raw, args) =>
     encodeList((await raw.indexes.list(text(args, 'table'))).map(indexInfo)),
   'queries.run': (raw, args) => raw.queries.run(value(args, 'query')),
+  'queries.page': async (raw, args) => {
+    const page = await raw.queries.page(value(args, 'query'));
+    return record({
+      rows: page.rows,
+      next: optional(page.next === undefined ? undefined : encodeBytes(page.next)),
+    });
+  },
   'queries.count': async (raw, args) => encodeInteger(await raw.queries.count(value(args, 'query'))),
   'queries.explain': (raw, args) => raw.queries.explain(value(args, 'query')),
   'lua.eval': (raw, args) => raw.lua.eval(text(args, 'source'), value(args, 'arguments'), options(args)),

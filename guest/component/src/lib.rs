@@ -196,6 +196,7 @@ impl From<error::Error> for types::Error {
             E::UnknownIndex(problem) => T::UnknownIndex(problem.into()),
             E::UnknownFunction(problem) => T::UnknownFunction(problem.into()),
             E::AlreadyExists(problem) => T::AlreadyExists(problem.into()),
+            E::PreconditionFailed(problem) => T::PreconditionFailed(problem.into()),
             E::LimitExceeded(excess) => T::LimitExceeded(types::Excess {
                 limit: excess.limit.into(),
                 maximum: excess.maximum,
@@ -337,6 +338,14 @@ impl indexes::Guest for Component {
 impl queries::Guest for Component {
     fn run(query: Vec<u8>) -> Result<Vec<u8>, types::Error> {
         engine(|engine| engine.queries_run(&query))
+    }
+
+    fn page(query: Vec<u8>) -> Result<queries::QueryPage, types::Error> {
+        let page = engine(|engine| engine.queries_page(&query))?;
+        Ok(queries::QueryPage {
+            rows: page.rows,
+            next: page.next,
+        })
     }
 
     fn count(query: Vec<u8>) -> Result<u64, types::Error> {

@@ -75,6 +75,7 @@ pub enum Error {
     UnknownIndex(Problem),
     UnknownFunction(Problem),
     AlreadyExists(Problem),
+    PreconditionFailed(Problem),
     LimitExceeded(Excess),
     Syntax(ScriptFailure),
     Script(ScriptFailure),
@@ -110,6 +111,16 @@ impl Error {
     /// A query that can't be right.
     pub fn query(place: impl Into<String>, message: impl Into<String>) -> Self {
         Error::InvalidQuery(problem(place, message))
+    }
+
+    /// Something else stands at this name, key or value already.
+    pub fn already_exists(place: impl Into<String>, message: impl Into<String>) -> Self {
+        Error::AlreadyExists(problem(place, message))
+    }
+
+    /// The document is not as the caller asked for.
+    pub fn precondition(place: impl Into<String>, message: impl Into<String>) -> Self {
+        Error::PreconditionFailed(problem(place, message))
     }
 
     /// A Lua value that can't be stored or returned.
@@ -158,6 +169,13 @@ impl Error {
         )
     }
 
+    /// The place that it leads to, empty if there is none, and what there is to say.
+    #[must_use]
+    pub fn into_parts(mut self) -> (String, String) {
+        let place = self.place_mut().map(std::mem::take).unwrap_or_default();
+        (place, self.to_string())
+    }
+
     fn place_mut(&mut self) -> Option<&mut String> {
         match self {
             Error::InvalidArgument(p)
@@ -166,6 +184,7 @@ impl Error {
             | Error::UnknownIndex(p)
             | Error::UnknownFunction(p)
             | Error::AlreadyExists(p)
+            | Error::PreconditionFailed(p)
             | Error::Unstorable(p)
             | Error::UnsupportedFormat(p)
             | Error::Corrupt(p)
@@ -208,6 +227,7 @@ impl Error {
             Error::UnknownIndex(_) => "unknown-index",
             Error::UnknownFunction(_) => "unknown-function",
             Error::AlreadyExists(_) => "already-exists",
+            Error::PreconditionFailed(_) => "precondition-failed",
             Error::LimitExceeded(_) => "limit-exceeded",
             Error::Syntax(_) => "syntax",
             Error::Script(_) => "script",
@@ -241,6 +261,7 @@ impl fmt::Display for Error {
             | Error::UnknownIndex(p)
             | Error::UnknownFunction(p)
             | Error::AlreadyExists(p)
+            | Error::PreconditionFailed(p)
             | Error::Unstorable(p)
             | Error::UnsupportedFormat(p)
             | Error::Corrupt(p)

@@ -3,33 +3,60 @@
 use std::cmp::Ordering;
 
 use super::condition::{Comparison, Condition, Operator};
+use super::pattern::Exhausted;
 use crate::value::{Item, NULL, class, compare, elements, equal};
 
 impl Condition {
     /// Whether a document meets the condition.
-    #[must_use]
-    pub fn holds(&self, document: &[u8]) -> bool {
+    ///
+    /// # Errors
+    /// [`Exhausted`] if a pattern takes too long to tell.
+    pub fn holds(&self, document: &[u8]) -> Result<bool, Exhausted> {
         match self {
-            Condition::And(all) => all.iter().all(|condition| condition.holds(document)),
-            Condition::Or(any) => any.iter().any(|condition| condition.holds(document)),
-            Condition::Not(condition) => !condition.holds(document),
+            Condition::And(all) => {
+                for condition in all {
+                    if !condition.holds(document)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
+            Condition::Or(any) => {
+                for condition in any {
+                    if condition.holds(document)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+            Condition::Not(condition) => Ok(!condition.holds(document)?),
             Condition::Compare(comparison) => comparison.holds(document),
         }
     }
 }
 
 impl Comparison {
-    fn holds(&self, document: &[u8]) -> bool {
+    fn holds(&self, document: &[u8]) -> Result<bool, Exhausted> {
         let value = self.field.find(document).unwrap_or(&[NULL]);
-        match &self.operator {
+        Ok(match &self.operator {
             Operator::Equal(operand) => equal(value, operand),
             Operator::NotEqual(operand) => !equal(value, operand),
             Operator::Less(operand) => ordered(value, operand, Ordering::is_lt),
             Operator::LessOrEqual(operand) => ordered(value, operand, Ordering::is_le),
             Operator::Greater(operand) => ordered(value, operand, Ordering::is_gt),
             Operator::GreaterOrEqual(operand) => ordered(value, operand, Ordering::is_ge),
-            Operator::Between(low, high) => {
-                ordered(value, low, Ordering::is_ge) && ordered(value, high, Ordering::is_le)
+            Operator::Between(interval) => {
+                let above = if interval.lower_open {
+                    Ordering::is_gt
+                } else {
+                    Ordering::is_ge
+                };
+                let below = if interval.upper_open {
+                    Ordering::is_lt
+                } else {
+                    Ordering::is_le
+                };
+                ordered(value, &interval.lower, above) && ordered(value, &interval.upper, below)
             }
             Operator::In(operands) => operands
                 .binary_search_by(|operand| compare(operand, value))
@@ -48,7 +75,29 @@ impl Comparison {
             Operator::EndsWith(end) => {
                 matches!(Item::of(value), Item::Text(text) if text.ends_with(end.as_str()))
             }
-        }
+            Operator::Type(types) => types.has(value),
+            Operator::Matches(pattern) => match Item::of(value) {
+                Item::Text(text) => pattern.matches(text.as_bytes())?,
+                Item::Bytes(bytes) => pattern.matches(bytes)?,
+                _ => false,
+            },
+            Operator::Any(condition) => {
+                for element in elements(value) {
+                    if condition.holds(element)? {
+                        return Ok(true);
+                    }
+                }
+                false
+            }
+            Operator::All(condition) => {
+                for element in elements(value) {
+                    if !condition.holds(element)? {
+                        return Ok(false);
+                    }
+                }
+                matches!(Item::of(value), Item::List(..))
+            }
+        })
     }
 }
 

@@ -1,16 +1,27 @@
 //! Queries: documents of one table that meet a condition.
 //!
-//! [`parse`] reads a query, `plan` chooses where to look, `run` looks. What a query means is
-//! written in `wit/database.wit`, interface `queries`.
+//! [`parse`] reads a query, `plan` chooses where to look, `run` looks, `group` makes rows of many documents. What
+//! a query means is written in `wit/database.wit`, interface `queries`.
 
 mod condition;
+mod cover;
+mod explain;
 mod filter;
+mod group;
 mod parse;
+mod pattern;
 mod plan;
+mod project;
 mod run;
 mod sort;
 
-pub use condition::{Comparison, Condition, OPERATORS, Operator};
-pub use parse::{Query, SortField, parse, parse_path};
-pub use plan::{Order, Plan};
-pub use run::{MAX_RESULT, count, explain, run};
+pub use condition::{Comparison, Condition, Interval, OPERATORS, Operator, Types};
+pub use explain::explain;
+pub use group::{Aggregate, Function, Grouping};
+pub use parse::{Query, SortField, parse};
+pub(crate) use parse::{parse_condition, parse_path, parse_selection};
+pub use pattern::{Exhausted, Pattern};
+pub use plan::{Access, Considered, Order, Plan, Walk};
+pub use project::Column;
+pub(crate) use run::for_each;
+pub use run::{MAX_RESULT, Page, count, page, run};

@@ -3,7 +3,7 @@
 use std::collections::BinaryHeap;
 
 use super::parse::SortField;
-use crate::value::{NULL, encode_ordered};
+use crate::value::{NULL, encode_ordered, skip_ordered};
 
 /// Something found, with the bytes it is sorted by. Ordered by those alone.
 #[derive(Debug)]
@@ -44,6 +44,27 @@ pub(super) fn place_of(sort: &[SortField], document: &[u8], key: &[u8]) -> Vec<u
     }
     place.extend_from_slice(key);
     place
+}
+
+/// Takes the bytes that [`place_of`] made apart: those of each field, and the key. None if they are of another sort.
+pub(super) fn split_place<'a>(
+    sort: &[SortField],
+    place: &'a [u8],
+) -> Option<(Vec<&'a [u8]>, &'a [u8])> {
+    let mut rest = place;
+    let mut fields = Vec::with_capacity(sort.len());
+    for field in sort {
+        let size = if field.descending {
+            let inverted: Vec<u8> = rest.iter().map(|byte| !*byte).collect();
+            skip_ordered(&inverted)?
+        } else {
+            skip_ordered(rest)?
+        };
+        let (component, behind) = rest.split_at(size);
+        fields.push(component);
+        rest = behind;
+    }
+    Some((fields, rest))
 }
 
 /// Takes rows in any order and keeps the first `most`: a heap, so that a limit needs no full sort.

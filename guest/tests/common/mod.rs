@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use cu_guest::database::{CatalogCache, Database};
 use cu_guest::key::{PREFIX_SIZE, prefix, space};
-use cu_guest::store::{Cursor, Direction, MemoryStore};
+use cu_guest::store::{Cursor, Direction, MemoryStore, Store};
 use cu_guest::value::{Item, has_objects};
 use cu_guest::{Console, Engine};
 
@@ -17,7 +17,12 @@ impl Console for Silent {
 
 /// An engine over a store.
 pub fn over(store: &MemoryStore) -> Engine {
-    Engine::new(Box::new(store.clone()), Rc::new(Silent))
+    engine(Box::new(store.clone()))
+}
+
+/// An engine over any store.
+pub fn engine(store: Box<dyn Store>) -> Engine {
+    Engine::new(store, Rc::new(Silent))
 }
 
 fn keys(db: &Database, start: Vec<u8>, end: Vec<u8>) -> BTreeSet<Vec<u8>> {
@@ -60,10 +65,14 @@ pub fn check(store: &MemoryStore) {
                 assert_ne!(Item::of(document), Item::Null);
             }
             for index in &table.indexes {
-                let mut entry = prefix(space::INDEX, index.id);
-                index.encode_components(document, &mut entry);
-                entry.extend_from_slice(&key[PREFIX_SIZE..]);
-                assert!(entries.insert(entry));
+                for entry in index.entries(document, &key[PREFIX_SIZE..]).unwrap() {
+                    let value = db.transaction().get(&entry).unwrap();
+                    assert_eq!(
+                        value.as_deref(),
+                        Some(index.entry_value(&key[PREFIX_SIZE..]))
+                    );
+                    assert!(entries.insert(entry));
+                }
             }
         }
     }

@@ -34,6 +34,7 @@ const READING: &[&str] = &[
     "documents.scan",
     "indexes.list",
     "queries.run",
+    "queries.page",
     "queries.count",
     "queries.explain",
     "functions.list",

@@ -184,6 +184,10 @@ fn call_engine(
             .indexes_list(&table()?)
             .map(|indexes| list(indexes.into_iter().map(index_info))),
         "queries.run" => engine.queries_run(&value("query")?),
+        "queries.page" => engine.queries_page(&value("query")?).map(|page| {
+            let next = page.next.as_deref().map(byte_list);
+            record([("rows", page.rows), ("next", optional(next))])
+        }),
         "queries.count" => engine.queries_count(&value("query")?).map(number),
         "queries.explain" => engine.queries_explain(&value("query")?),
         "lua.eval" => engine.lua_eval(
@@ -305,6 +309,7 @@ fn failure(error: Error) -> Failure {
         | Error::UnknownIndex(problem)
         | Error::UnknownFunction(problem)
         | Error::AlreadyExists(problem)
+        | Error::PreconditionFailed(problem)
         | Error::Unstorable(problem)
         | Error::UnsupportedFormat(problem)
         | Error::Corrupt(problem)

@@ -167,6 +167,10 @@ fn call_export(
             .indexes_list(&table()?)
             .map(|indexes| list(indexes.into_iter().map(index_info))),
         "queries.run" => raw.queries_run(&value("query")?),
+        "queries.page" => raw.queries_page(&value("query")?).map(|page| {
+            let next = page.next.as_deref().map(byte_list);
+            record([("rows", page.rows), ("next", optional(next))])
+        }),
         "queries.count" => raw.queries_count(&value("query")?).map(number),
         "queries.explain" => raw.queries_explain(&value("query")?),
         "lua.eval" => raw.lua_eval(

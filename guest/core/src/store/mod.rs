@@ -10,7 +10,7 @@ mod transaction;
 
 pub use cursor::Cursor;
 pub use memory::MemoryStore;
-pub use transaction::Transaction;
+pub use transaction::{Mark, Transaction};
 
 use crate::error::StoreFailure;
 

@@ -23,6 +23,14 @@ const READ_CACHE_VALUE: usize = 64 << 10;
 /// What is at a key: a value, or nothing.
 type Stored = Option<Rc<[u8]>>;
 
+/// A point in a transaction that can be gone back to.
+#[derive(Debug)]
+#[must_use = "a transaction remembers what it undoes until the mark is given back"]
+pub struct Mark {
+    undo: usize,
+    written: usize,
+}
+
 /// Reads see the snapshot and the transaction's own writes. Nothing leaves it before
 /// [`Transaction::commit`]; to roll back is to drop it.
 pub struct Transaction {
@@ -33,6 +41,10 @@ pub struct Transaction {
     deadline: Option<(Instant, u64)>,
     accesses: Cell<u32>,
     read: RefCell<HashMap<Box<[u8]>, Stored>>,
+    /// Marks that were not given back, one inside the other.
+    marks: usize,
+    /// What the overlay had at a key before each write since the first mark.
+    undo: Vec<(Box<[u8]>, Option<Stored>)>,
 }
 
 impl Transaction {
@@ -47,6 +59,8 @@ impl Transaction {
             deadline: None,
             accesses: Cell::new(0),
             read: RefCell::default(),
+            marks: 0,
+            undo: Vec::new(),
         }
     }
 
@@ -260,8 +274,42 @@ impl Transaction {
         self.check_time()?;
         self.written += key.len() + value.as_ref().map_or(0, |value| value.len());
         self.check_written()?;
-        self.overlay.insert(key.into(), value);
+        let before = self.overlay.insert(key.into(), value);
+        if self.marks > 0 {
+            self.undo.push((key.into(), before));
+        }
         Ok(())
+    }
+
+    /// Marks this point. Each mark has to be given back, the last one first, to [`Transaction::release`] or
+    /// [`Transaction::undo`].
+    pub fn mark(&mut self) -> Mark {
+        self.marks += 1;
+        Mark {
+            undo: self.undo.len(),
+            written: self.written,
+        }
+    }
+
+    /// Keeps what was written since a mark.
+    pub fn release(&mut self, mark: Mark) {
+        let Mark { .. } = mark;
+        self.marks -= 1;
+        if self.marks == 0 {
+            self.undo.clear();
+        }
+    }
+
+    /// Takes back what was written since a mark.
+    pub fn undo(&mut self, mark: Mark) {
+        for (key, before) in self.undo.drain(mark.undo..).rev() {
+            match before {
+                Some(value) => self.overlay.insert(key, value),
+                None => self.overlay.remove(&key),
+            };
+        }
+        self.written = mark.written;
+        self.release(mark);
     }
 
     /// A script may catch the error: the commit has to fail all the same, since a write is missing.

@@ -1,0 +1,111 @@
+//! Reading what a caller asks for when it makes an index.
+
+use super::MAX_FIELDS;
+use crate::catalog::{Field, Index};
+use crate::error::{Error, Result};
+use crate::members::Members;
+use crate::name::check_index;
+use crate::query::parse_path;
+use crate::value::{Item, Path, elements};
+
+/// What a caller asks for: an index, but for its number.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Definition(pub(super) Index);
+
+impl Definition {
+    /// Reads a definition.
+    ///
+    /// # Errors
+    /// `InvalidArgument` with the place in it.
+    pub fn parse(definition: &[u8]) -> Result<Definition> {
+        let shape = "a definition is a map with fields and, as needed, name, kind, unique and sparse; send for \
+                     example {\"fields\": [\"name\"]}";
+        let names = ["fields", "name", "kind", "unique", "sparse"];
+        let members = Members::read(definition, "definition", &names, shape, Error::argument)?;
+        let hash = match members.text("kind")? {
+            None | Some("btree") => false,
+            Some("hash") => true,
+            Some(_) => {
+                return Err(
+                    members.wrong("kind", "the kind of index is unknown; use btree or hash")
+                );
+            }
+        };
+        let fields = parse_fields(&members, hash)?;
+        let name = match members.text("name")? {
+            Some(name) => name.to_string(),
+            None => {
+                let paths: Vec<String> =
+                    fields.iter().map(|field| field.path.to_string()).collect();
+                paths.join(",")
+            }
+        };
+        check_index(&name, "definition.name")?;
+        Ok(Definition(Index {
+            id: 0,
+            name,
+            fields,
+            hash,
+            unique: members.flag("unique")?,
+            sparse: members.flag("sparse")?,
+        }))
+    }
+}
+
+impl Definition {
+    /// Whether it is the definition of this index.
+    #[must_use]
+    pub(crate) fn is_of(&self, index: &Index) -> bool {
+        Index {
+            id: index.id,
+            ..self.0.clone()
+        } == *index
+    }
+}
+
+fn parse_fields(members: &Members, hash: bool) -> Result<Vec<Field>> {
+    let value = members.need("fields")?;
+    let Item::List(count @ 1..=MAX_FIELDS, _) = Item::of(value) else {
+        return Err(members.wrong("fields", "it is no array of 1 to 8 fields"));
+    };
+    let mut fields: Vec<Field> = Vec::with_capacity(count);
+    for (number, field) in elements(value).enumerate() {
+        let place = format!("definition.fields[{number}]");
+        fields.push(parse_field(field, &place, hash)?);
+        if fields.iter().filter(|field| field.multi_entry).count() > 1 {
+            return Err(Error::argument(
+                format!("{place}.multiEntry"),
+                "an index has one field with multiEntry at the most; make an index for each",
+            ));
+        }
+    }
+    Ok(fields)
+}
+
+fn parse_field(field: &[u8], place: &str, hash: bool) -> Result<Field> {
+    let Item::Map(..) = Item::of(field) else {
+        return Ok(Field {
+            path: path(field, place)?,
+            ..Field::default()
+        });
+    };
+    let shape = "a field is a path, or a map with field and, as needed, descending and multiEntry";
+    let names = ["field", "descending", "multiEntry"];
+    let members = Members::read(field, place, &names, shape, Error::argument)?;
+    let parsed = Field {
+        path: path(members.need("field")?, &members.place("field"))?,
+        descending: members.flag("descending")?,
+        multi_entry: members.flag("multiEntry")?,
+    };
+    if hash && (parsed.descending || parsed.multi_entry) {
+        return Err(Error::argument(
+            place,
+            "a field of a hash index is neither descending nor multiEntry; use btree",
+        ));
+    }
+    Ok(parsed)
+}
+
+fn path(path: &[u8], place: &str) -> Result<Path> {
+    parse_path(path, place, Error::argument)
+}

@@ -1,0 +1,256 @@
+//! Walking: from ranges of the store to documents.
+
+use std::cell::Cell;
+
+use super::too_large;
+use crate::bytes::sort;
+use crate::catalog::Table;
+use crate::error::{Error, Result};
+use crate::key::{PREFIX_SIZE, prefix, space};
+use crate::query::plan::{Access, Plan, Walk};
+use crate::store::{Cursor, Direction, Transaction};
+
+/// Documents that an index leads to are fetched so many at a time.
+const FETCH: usize = 512;
+
+/// Bytes of the keys that are gathered, at the most.
+const MAX_GATHERED: usize = 256 << 20;
+
+/// What to do with a document that was found, by its encoded key: `false` ends the walk.
+pub(crate) type Visit<'v> = dyn FnMut(&[u8], &[u8]) -> Result<bool> + 'v;
+
+/// A plan, being carried out.
+pub(crate) struct Search<'a> {
+    pub transaction: &'a Transaction,
+    pub table: &'a Table,
+    pub plan: Plan,
+    /// Index entries that were met.
+    pub entries: Cell<u64>,
+    /// Documents that were read.
+    pub documents: Cell<u64>,
+}
+
+fn more(count: &Cell<u64>) {
+    count.set(count.get() + 1);
+}
+
+impl<'a> Search<'a> {
+    pub fn new(transaction: &'a Transaction, table: &'a Table, plan: Plan) -> Self {
+        Search {
+            transaction,
+            table,
+            plan,
+            entries: Cell::new(0),
+            documents: Cell::new(0),
+        }
+    }
+
+    /// Whether a document meets what the ranges leave open.
+    pub fn meets(&self, document: &[u8]) -> Result<bool> {
+        more(&self.documents);
+        Ok(self.plan.filter.holds(document)?)
+    }
+
+    /// Calls `visit` with the key and the document of everything that the plan leads to, tested or not, in the
+    /// order in which it is met. `expected` is how many visits are likely to be enough.
+    pub fn walk(&self, expected: usize, visit: &mut Visit) -> Result<()> {
+        let expected = if self.plan.filter.is_always() {
+            expected
+        } else {
+            usize::MAX
+        };
+        match &self.plan.access {
+            Access::Table((start, end)) => {
+                let cursor = Cursor::new(start.clone(), end.clone(), Direction::Forward);
+                let mut cursor = cursor.expecting(expected);
+                while let Some((key, document)) = cursor.next(self.transaction)? {
+                    if !visit(&key[PREFIX_SIZE..], document)? {
+                        break;
+                    }
+                }
+                Ok(())
+            }
+            Access::Index(walk) if !walk.repeats => {
+                let mut fetcher = self.fetcher(expected);
+                let mut push = |key: &[u8]| fetcher.push(key, visit);
+                if self.entries(walk, expected, &mut push)? {
+                    fetcher.flush(visit)?;
+                }
+                Ok(())
+            }
+            _ => self.walk_by_key(expected, &[], visit),
+        }
+    }
+
+    /// Gathers the keys that indexes lead to and visits their documents in the order of the keys, as far as they
+    /// are wanted, from behind a key on.
+    pub fn walk_by_key(&self, expected: usize, behind: &[u8], visit: &mut Visit) -> Result<()> {
+        let expected = if self.plan.filter.is_always() {
+            expected
+        } else {
+            usize::MAX
+        };
+        let mut fetcher = self.fetcher(expected);
+        for key in self.keys()? {
+            if key.as_slice() > behind && !fetcher.push(&key, visit)? {
+                return Ok(());
+            }
+        }
+        fetcher.flush(visit).map(|_| ())
+    }
+
+    fn fetcher(&self, expected: usize) -> Fetcher<'a> {
+        Fetcher {
+            transaction: self.transaction,
+            prefix: prefix(space::DOCUMENT, self.table.id),
+            keys: Vec::new(),
+            batch: expected.clamp(1, FETCH),
+        }
+    }
+
+    /// The keys of the documents that the indexes lead to, in order, each once.
+    pub fn keys(&self) -> Result<Vec<Vec<u8>>> {
+        let walks = self.plan.access.walks();
+        let mut keys = Vec::new();
+        if let Access::Intersection(_) = self.plan.access {
+            for (number, walk) in walks.iter().enumerate() {
+                let mut here = Vec::new();
+                self.gather(walk, &mut here)?;
+                sort(&mut here);
+                if number > 0 {
+                    here.retain(|key| keys.binary_search(key).is_ok());
+                }
+                keys = here;
+            }
+        } else {
+            for walk in walks {
+                self.gather(walk, &mut keys)?;
+            }
+            sort(&mut keys);
+        }
+        if self.plan.access.gathers() {
+            keys.dedup();
+        }
+        Ok(keys)
+    }
+
+    fn gather(&self, walk: &Walk, keys: &mut Vec<Vec<u8>>) -> Result<()> {
+        let mut size = 0;
+        self.entries(walk, usize::MAX, &mut |key| {
+            size += key.len() + size_of::<Vec<u8>>();
+            if size > MAX_GATHERED {
+                return Err(too_large());
+            }
+            keys.push(key.to_vec());
+            Ok(true)
+        })
+        .map(|_| ())
+    }
+
+    /// Calls `visit` with the key of the document that each entry leads to. False if it ended the walk.
+    pub fn entries(
+        &self,
+        walk: &Walk,
+        expected: usize,
+        visit: &mut dyn FnMut(&[u8]) -> Result<bool>,
+    ) -> Result<bool> {
+        let backward = self.plan.direction == Direction::Backward;
+        let count = walk.ranges.len();
+        for number in 0..count {
+            let (start, end) = &walk.ranges[if backward { count - 1 - number } else { number }];
+            let cursor = Cursor::new(start.clone(), end.clone(), self.plan.direction);
+            let mut cursor = cursor.expecting(expected);
+            let mut ties = Ties::default();
+            while let Some((entry, value)) = cursor.next(self.transaction)? {
+                more(&self.entries);
+                let key = walk.index.document_key(entry, value)?;
+                let goes_on = if backward && !walk.index.unique {
+                    ties.push(&entry[..entry.len() - key.len()], key, visit)?
+                } else if backward {
+                    let components = walk.index.components_size(entry).unwrap_or(entry.len());
+                    ties.push(&entry[..components], key, visit)?
+                } else {
+                    visit(key)?
+                };
+                if !goes_on {
+                    return Ok(false);
+                }
+            }
+            if !ties.flush(visit)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Fetches the documents of index entries, many in one call of the host.
+struct Fetcher<'t> {
+    transaction: &'t Transaction,
+    prefix: Vec<u8>,
+    keys: Vec<Vec<u8>>,
+    batch: usize,
+}
+
+impl Fetcher<'_> {
+    fn push(&mut self, key: &[u8], visit: &mut Visit) -> Result<bool> {
+        self.keys.push([self.prefix.as_slice(), key].concat());
+        if self.keys.len() < self.batch {
+            Ok(true)
+        } else {
+            self.flush(visit)
+        }
+    }
+
+    fn flush(&mut self, visit: &mut Visit) -> Result<bool> {
+        let documents = self.transaction.get_many(&self.keys)?;
+        for (key, document) in self.keys.drain(..).zip(documents) {
+            let Some(document) = document else {
+                return Err(Error::corrupt(
+                    "store",
+                    "an index entry leads to no document; make the index again",
+                ));
+            };
+            if !visit(&key[PREFIX_SIZE..], &document)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Entries of equal values, met from the last to the first: documents that tie are due in the ascending
+/// order of their keys, whichever way the index is walked.
+#[derive(Default)]
+struct Ties {
+    components: Vec<u8>,
+    keys: Vec<Vec<u8>>,
+}
+
+impl Ties {
+    fn push(
+        &mut self,
+        components: &[u8],
+        key: &[u8],
+        visit: &mut dyn FnMut(&[u8]) -> Result<bool>,
+    ) -> Result<bool> {
+        if self.components != components {
+            if !self.flush(visit)? {
+                return Ok(false);
+            }
+            self.components = components.to_vec();
+        }
+        self.keys.push(key.to_vec());
+        Ok(true)
+    }
+
+    fn flush(&mut self, visit: &mut dyn FnMut(&[u8]) -> Result<bool>) -> Result<bool> {
+        while let Some(key) = self.keys.pop() {
+            if !visit(&key)? {
+                self.keys.clear();
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
