@@ -24,8 +24,14 @@
 #include "lobject.h"
 #include "lstate.h"
 #include "lstring.h"
+#include "ltm.h"
 
 #define cu_always __attribute__((always_inline))
+
+/* A table may stand behind a table two thousand times, all for one instruction: each is counted as one. */
+extern int cu_countdown;
+#undef fasttm
+#define fasttm(L, mt, event) ((mt) == NULL ? NULL : (cu_countdown--, gfasttm(G(L), mt, event)))
 
 /* Within their files, these are no frames. */
 static inline int precallC(lua_State *L, StkId function, int results, lua_CFunction f) cu_always;

@@ -20,6 +20,9 @@ pub(super) mod countdown {
         watch(stack, HOOK_STEP as std::ffi::c_int);
     }
 
+    /// Ends the counting of a call.
+    pub(crate) fn finish() {}
+
     /// Tells which coroutine runs from now on, and returns the one before.
     pub(crate) fn switch(_: *mut lua_State) -> *mut lua_State {
         std::ptr::null_mut()
@@ -85,6 +88,12 @@ pub(super) mod countdown {
         set_match_cost(1);
     }
 
+    /// Ends the counting of a call: what Lua does until the next one begins is nobody's.
+    pub(crate) fn finish() {
+        RUNNING.store(std::ptr::null_mut(), Relaxed);
+        cu_countdown.store(i32::MAX, Relaxed);
+    }
+
     /// Tells which coroutine runs from now on, and returns the one before.
     pub(crate) fn switch(state: *mut lua_State) -> *mut lua_State {
         RUNNING.swap(state, Relaxed)
@@ -141,11 +150,30 @@ pub(super) mod countdown {
         cu_countdown.store(0, Relaxed);
     }
 
+    /// Whether the call is over, for work that needs more memory: it is refused then. Much of what goes on without an
+    /// instruction, and where nothing may be raised, fills a buffer that grows.
+    pub(crate) fn is_over() -> bool {
+        let state = running();
+        if state.is_null() {
+            return false;
+        }
+        let context = context(Stack::of(state));
+        if cu_countdown.load(Relaxed) < 0 && context.step(take()) {
+            stop();
+        }
+        context.is_fatal()
+    }
+
     /// Looks at the budget. Once it is used up, the hook is set, and Lua told to look after it now.
     // SAFETY: nothing else has this name; the build's macro calls it as it is declared here.
     #[unsafe(no_mangle)]
     extern "C" fn cu_count() -> c_int {
-        let stack = Stack::of(RUNNING.load(Relaxed));
+        let state = RUNNING.load(Relaxed);
+        if state.is_null() {
+            cu_countdown.store(i32::MAX, Relaxed);
+            return 0;
+        }
+        let stack = Stack::of(state);
         if !context(stack).step(take()) {
             return 0;
         }
@@ -157,6 +185,11 @@ pub(super) mod countdown {
 
 /// Looks at the budget after so many instructions, in this coroutine and those that it makes.
 fn watch(stack: Stack, step: c_int) {
+    // Setting the hook walks all frames, which may be many; and each handler's handler of an error comes here.
+    // SAFETY: the state is running.
+    if unsafe { ffi::lua_gethookcount(stack.state) } == step {
+        return;
+    }
     // SAFETY: the hook is a function for hooks.
     unsafe { ffi::lua_sethook(stack.state, Some(count), ffi::LUA_MASKCOUNT, step) }
 }

@@ -188,6 +188,7 @@ impl Context {
         #[cfg(target_arch = "wasm32")]
         super::wrap::forget_deep_calls(stack.state);
         self.memory.limit.set(usize::MAX);
+        super::budget::countdown::finish();
         if self.memory.used.get() > used_before.saturating_add(GARBAGE) {
             // SAFETY: the state is not running anything.
             unsafe { ffi::lua_gc(stack.state, ffi::LUA_GCCOLLECT) };

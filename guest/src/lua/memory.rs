@@ -7,6 +7,10 @@ use std::ffi::c_void;
 /// So many bytes that are allocated, copied or compared count as one instruction.
 pub(super) const BYTES_PER_INSTRUCTION: usize = 64;
 
+/// Bytes of a block from which on the allocator asks whether the call is over.
+#[cfg(target_arch = "wasm32")]
+const LARGE: usize = 64 << 10;
+
 /// How much memory Lua has, and may have.
 #[derive(Default)]
 pub(super) struct Memory {
@@ -44,6 +48,22 @@ impl Memory {
     pub fn take_work(&self) -> i64 {
         0
     }
+
+    /// Whether a block may become so large: the limit, and where it is much, whether there is time left for it.
+    fn allows(&self, used: usize, new: usize) -> bool {
+        if self.relaxed.get() > 0 {
+            return true;
+        }
+        if used.saturating_add(new) > self.limit.get() {
+            self.refused.set(true);
+            return false;
+        }
+        #[cfg(target_arch = "wasm32")]
+        if new >= LARGE && super::budget::countdown::is_over() {
+            return false;
+        }
+        true
+    }
 }
 
 /// Lua's allocator, over a [`Memory`] that outlives the state.
@@ -72,8 +92,7 @@ pub(super) unsafe extern "C" fn allocate(
             memory.used.set(used);
             return std::ptr::null_mut();
         }
-        if new > old && memory.relaxed.get() == 0 && used.saturating_add(new) > memory.limit.get() {
-            memory.refused.set(true);
+        if new > old && !memory.allows(used, new) {
             return std::ptr::null_mut();
         }
         let block = if old == 0 {

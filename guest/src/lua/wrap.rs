@@ -45,6 +45,13 @@ real! {
 // SAFETY: as above; the last are Lua's and C's own.
 unsafe extern "C-unwind" {
     fn __real_luaX_next(lexer: *mut c_void);
+    fn __real_lua_load(
+        state: *mut lua_State,
+        reader: Reader,
+        data: *mut c_void,
+        name: *const c_char,
+        mode: *const c_char,
+    ) -> c_int;
     fn __real_luaO_str2num(text: *const c_char, out: *mut c_void) -> usize;
     fn luaE_shrinkCI(state: *mut lua_State);
     fn memcmp(left: *const c_void, right: *const c_void, size: usize) -> c_int;
@@ -223,6 +230,70 @@ unsafe extern "C" fn cu_memcmp(left: *const c_void, right: *const c_void, size: 
             spend_bytes(size);
         }
         memcmp(left, right, size)
+    }
+}
+
+/// `lua_Reader`: gives a piece of a chunk, and its length; null at the end.
+type Reader =
+    unsafe extern "C-unwind" fn(*mut lua_State, *mut c_void, *mut usize) -> *const c_char;
+
+/// A reader whose pieces are handed on in smaller ones.
+struct Pieces {
+    reader: Reader,
+    data: *mut c_void,
+    rest: *const c_char,
+    length: usize,
+}
+
+/// A token may be as long as the text, and a text may have no token: so the compiler is given it in pieces.
+// SAFETY: the name is the linker's, and the types are those of Lua's function.
+#[unsafe(no_mangle)]
+unsafe extern "C-unwind" fn __wrap_lua_load(
+    state: *mut lua_State,
+    reader: Reader,
+    data: *mut c_void,
+    name: *const c_char,
+    mode: *const c_char,
+) -> c_int {
+    let mut pieces = Pieces {
+        reader,
+        data,
+        rest: std::ptr::null(),
+        length: 0,
+    };
+    let data = (&raw mut pieces).cast();
+    // SAFETY: Lua's own function, with what Lua gave, and `read_piece` with what it expects.
+    unsafe { __real_lua_load(state, read_piece, data, name, mode) }
+}
+
+unsafe extern "C-unwind" fn read_piece(
+    state: *mut lua_State,
+    pieces: *mut c_void,
+    length: *mut usize,
+) -> *const c_char {
+    /// Bytes of a piece at the most.
+    const PIECE: usize = 64 << 10;
+    /// Bytes that the compiler reads while it runs one instruction, about.
+    const READ_PER_INSTRUCTION: usize = 4;
+    // SAFETY: `__wrap_lua_load` passes its own, which is there until Lua's function is through; what the reader gave
+    // stays until it is asked again.
+    unsafe {
+        let pieces = &mut *pieces.cast::<Pieces>();
+        if pieces.length == 0 {
+            pieces.rest = (pieces.reader)(state, pieces.data, &raw mut pieces.length);
+            if pieces.rest.is_null() {
+                pieces.length = 0;
+            }
+        }
+        let taken = pieces.length.min(PIECE);
+        let piece = pieces.rest;
+        if taken > 0 {
+            pieces.rest = piece.add(taken);
+        }
+        pieces.length -= taken;
+        *length = taken;
+        spend_or_raise(state, (taken / READ_PER_INSTRUCTION) as i64);
+        piece
     }
 }
 
