@@ -85,8 +85,7 @@ pub fn command(bench: &mut Bench, command: &Path, documents: u64) -> Outcome<()>
                 "--json",
                 "query",
                 TABLE,
-                "--eq",
-                &format!("team={}", turn * 37),
+                &format!("team = {}", turn * 37),
             ])
             .output()?;
         let lines = String::from_utf8_lossy(&output.stdout).lines().count();

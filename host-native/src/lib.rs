@@ -32,6 +32,7 @@ mod key;
 mod options;
 mod query;
 pub mod raw;
+mod rows;
 mod scan;
 pub mod store;
 
@@ -44,8 +45,11 @@ pub use database::{Database, IndexInfo, Stats};
 pub use error::{Error, Excess, Limit, Problem, ScriptFailure};
 pub use key::Key;
 pub use options::{CallOptions, Limits};
-pub use query::{Condition, Field, Index, Path, Query, field};
+#[cfg(feature = "json")]
+pub use query::ConditionError;
+pub use query::{Aggregate, Condition, Field, Index, IndexField, Path, Query, field};
 pub use raw::{FunctionInfo, FunctionStatistics, TableInfo};
+pub use rows::{Page, Rows};
 pub use scan::Scan;
 pub use store::Durability;
 

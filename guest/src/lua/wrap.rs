@@ -234,8 +234,7 @@ unsafe extern "C" fn cu_memcmp(left: *const c_void, right: *const c_void, size: 
 }
 
 /// `lua_Reader`: gives a piece of a chunk, and its length; null at the end.
-type Reader =
-    unsafe extern "C-unwind" fn(*mut lua_State, *mut c_void, *mut usize) -> *const c_char;
+type Reader = unsafe extern "C-unwind" fn(*mut lua_State, *mut c_void, *mut usize) -> *const c_char;
 
 /// A reader whose pieces are handed on in smaller ones.
 struct Pieces {

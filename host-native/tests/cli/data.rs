@@ -102,7 +102,7 @@ fn queries_filter_sort_and_page() {
             .collect()
     };
     assert_eq!(
-        names(&["--eq", "country=NZ", "--sort", "-people"]),
+        names(&["country = 'NZ'", "--sort", "-people"]),
         ["Auckland", "Wellington"]
     );
     assert_eq!(
@@ -110,24 +110,124 @@ fn queries_filter_sort_and_page() {
         ["Auckland"]
     );
     let condition = r#"{"field":"name","op":"startsWith","value":"A"}"#;
+    assert_eq!(names(&["country = \"WS\"", "--where", condition]), ["Apia"]);
+    assert_eq!(names(&["people = 37391"]), ["Apia"]);
     assert_eq!(
-        names(&["--where", condition, "--eq", "country=WS"]),
-        ["Apia"]
-    );
-    assert_eq!(names(&["--eq", "people=37391"]), ["Apia"]);
-    assert_eq!(
-        cu.json(&["query", "cities", "--eq", "country=NZ", "--count"]),
+        cu.json(&["query", "cities", "country = 'NZ'", "--count"]),
         json!(2)
     );
     assert_eq!(
-        cu.json(&["query", "cities", "--eq", "country=NZ", "--explain"])["access"],
+        cu.json(&["query", "cities", "country = 'NZ'", "--explain"])["access"],
         "index"
     );
-    let table = cu.text(&["query", "cities", "--eq", "country=NZ"]);
+    let table = cu.text(&["query", "cities", "country = 'NZ'"]);
     assert!(
         table.contains("Wellington") && table.contains("(key)"),
         "{table}"
     );
+}
+
+#[test]
+fn conditions_are_written_as_people_say_them() {
+    let cu = Cu::new();
+    for (key, document) in [
+        (
+            "1",
+            r#"{"n": 1, "name": "it's", "tags": ["new", "red"], "at": {"x y": 1}}"#,
+        ),
+        (
+            "2",
+            r#"{"n": 2, "name": "Ann", "tags": ["old"], "items": [{"price": 3}, {"price": 9}]}"#,
+        ),
+        ("3", r#"{"n": 3, "name": "anna", "tags": [], "items": []}"#),
+    ] {
+        cu.text(&["put", "t", key, document]);
+    }
+    cu.text(&[
+        "functions",
+        "persist",
+        "f",
+        "above",
+        "function(d, k, n) return d.n > n end",
+    ]);
+    for (condition, expected) in [
+        ("n > 1 and n <= 3", "23"),
+        ("n in (1, 3)", "13"),
+        ("n not in [1]", "23"),
+        ("n between 2 and 3 or name = 'it\'\'s'", "123"),
+        ("not n = 1 and not (n == 2)", "3"),
+        ("n <> 1 AND n != 2", "3"),
+        ("name startsWith \"A\" or name endsWith 'a'", "23"),
+        ("name not contains 'nn'", "1"),
+        ("name matches '^%a+$'", "23"),
+        ("items exists", "23"),
+        ("items not exists", "1"),
+        ("items is null", "1"),
+        ("items is not null and items is list", "23"),
+        ("items any (price > 5 and price < 10)", "2"),
+        ("items all (price > 2)", "23"),
+        ("tags any (it startsWith 'n' or it = 'old')", "12"),
+        ("tags[1] = 'old'", "2"),
+        ("at.`x y` = 1", "1"),
+    ] {
+        let rows = cu.rows(&["query", "t", condition]);
+        let found: String = rows.iter().map(|row| row["key"].to_string()).collect();
+        assert_eq!(found, expected, "{condition}");
+    }
+    for (condition, character) in [
+        ("n >", "ends"),
+        ("n > 1 or", "ends"),
+        ("(n > 1", "ends"),
+        ("n > 1)", "character 6"),
+        ("n ~ 1", "character 3"),
+        ("n in 1", "character 6"),
+        ("n is weird", "character 6"),
+        ("n > x", "character 5"),
+        ("n > 1 m > 2", "character 7"),
+        ("n > 'x", "character 5"),
+    ] {
+        let (code, error) = cu.error(&["query", "t", condition]);
+        assert_eq!((code, &error["code"]), (2, &json!("usage")), "{condition}");
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains(character), "{condition}: {message}");
+    }
+    let deep = format!("{}n = 1{}", "(".repeat(10_000), ")".repeat(10_000));
+    assert_eq!(cu.error(&["query", "t", &deep]).0, 2);
+}
+
+#[test]
+fn queries_group_and_tell_things_apart() {
+    let cu = cities();
+    let groups = cu.rows(&[
+        "query",
+        "cities",
+        "--group-by",
+        "country",
+        "--aggregate",
+        "n=count(),all=sum(people)",
+        "--sort",
+        "-n",
+        "--having",
+        "n > 0",
+    ]);
+    assert_eq!(groups[0]["country"], "NZ");
+    assert_eq!(groups[0]["n"], 2);
+    assert_eq!(groups[1]["all"], 37391);
+    let distinct = cu.rows(&["query", "cities", "--select", "country", "--distinct"]);
+    assert_eq!(
+        distinct,
+        [json!({"country": "NZ"}), json!({"country": "WS"})]
+    );
+    let table = cu.text(&["query", "cities", "--aggregate", "most=max(people)"]);
+    assert!(table.contains("most"), "{table}");
+    assert_eq!(
+        cu.run(&["query", "cities", "--aggregate", "most"])
+            .status
+            .code(),
+        Some(2)
+    );
+    let plan = cu.json(&["query", "cities", "people > 1", "--explain", "--analyze"]);
+    assert_eq!(plan["analysis"]["rows"], 3);
 }
 
 #[test]

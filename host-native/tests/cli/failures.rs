@@ -11,16 +11,16 @@ fn a_wrong_command_line_is_code_2() {
         &["frobnicate"][..],
         &[],
         &["get", "t"],
-        &["query", "t", "--eq", "x"],
+        &["query", "t", "--distinct"],
     ] {
         assert_eq!(cu.run(arguments).status.code(), Some(2), "{arguments:?}");
     }
     assert_eq!(cu.run(&["put", "t", "k", "{"]).status.code(), Some(1));
     cu.text(&["put", "t", "k", "1"]);
-    assert_eq!(
-        cu.run(&["query", "t", "--where", "{"]).status.code(),
-        Some(2)
-    );
+    for condition in [&["--where", "{"][..], &["x"]] {
+        let arguments = [&["query", "t"], condition].concat();
+        assert_eq!(cu.run(&arguments).status.code(), Some(2), "{arguments:?}");
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Lua on the command line.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 
@@ -150,6 +151,30 @@ fn functions_are_kept_listed_and_called() {
         cu.text(&["functions", "show", "counters", "next"])
             .contains("n = n + by")
     );
+    assert_eq!(listed["names"], json!([]));
+    cu.text(&["functions", "rename", "counters", "next", "tools", "count"]);
+    assert_eq!(
+        cu.text(&["functions", "call", "tools", "count", "1"]),
+        "6\n"
+    );
+    assert_eq!(
+        cu.run(&["functions", "rename", "counters", "next", "tools", "again"])
+            .status
+            .code(),
+        Some(1)
+    );
+    cu.text(&["functions", "rename", "tools", "count", "counters", "next"]);
+    fs::write(cu.path("forged.luac"), b"\x1bLua").unwrap();
+    let forged = cu.path("forged.luac");
+    let forged = [
+        "functions",
+        "persist",
+        "t",
+        "f",
+        "--bytecode",
+        forged.to_str().unwrap(),
+    ];
+    assert_eq!(cu.error(&forged).1["code"], "invalid-argument");
     cu.text(&["functions", "delete", "counters", "next"]);
     assert_eq!(
         cu.error(&["functions", "call", "counters", "next"]).1["code"],

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use cu_db::Key;
+use cu_db::{Aggregate, Key};
 
 const ABOUT: &str = "\
 A document database scripted in Lua. A database is a directory; the first command that writes \
@@ -16,7 +16,7 @@ Examples:
   cu eval \"_home.users.ann.age = _home.users.ann.age + 1\"
   cu import cities.ndjson --table cities --key id
   cu index create cities country population
-  cu query cities --eq country=NZ --sort -population --limit 5
+  cu query cities 'population > 1000000 and country in (\"FR\", \"DE\")' --sort -population --limit 5
   cu functions persist counter next 'local n = 0 return function() n = n + 1 return n end'
   cu functions call counter next
   cu repl
@@ -27,6 +27,24 @@ Exit codes:
   2  the command line can't be right
   3  the database can't be opened, read or written
   4  the component failed";
+
+const QUERY_HELP: &str = "\
+Conditions:
+  population > 1000000          = != < <= > >=, with a JSON value or a text in single quotes
+  country in (\"FR\", \"DE\")     not in; between 1 and 9, both included
+  name startsWith 'Well'        endsWith, contains (a text, or an element of a list),
+                                matches (a Lua pattern), each also with not before it
+  phone exists                  not exists; is null, is text, is not number
+  items any (price > 3)         all; `it` is the element itself: tags any (it = 'new')
+  lua tools.isNear(3, \"km\")    a persisted function, called with the document, its key and these
+  not a = 1 and (b = 2 or c = 3)
+  Fields: address.city, tags[1], and `any name` between backquotes
+
+Examples:
+  cu query cities 'country = \"NZ\"' --sort -population --limit 5
+  cu query cities 'population > 1000000 and country in (\"FR\", \"DE\")' --explain
+  cu query cities --group-by country --aggregate 'n=count(),people=sum(population)' --sort -people
+  cu query cities 'name startsWith \"Well\"' --count";
 
 /// The command line.
 #[derive(Parser)]
@@ -81,14 +99,14 @@ pub enum Command {
         /// The code.
         code: String,
         #[command(flatten)]
-        call: Call,
+        call: CallArguments,
     },
     /// Run a file of Lua code and print what it returns.
     Run {
         /// The file; `-` is standard input.
         file: PathBuf,
         #[command(flatten)]
-        call: Call,
+        call: CallArguments,
     },
     /// Type Lua line by line. Globals are kept as long as it runs.
     Repl,
@@ -141,17 +159,13 @@ pub enum Command {
         #[command(flatten)]
         key: KeyArgument,
     },
-    /// Find documents.
-    #[command(
-        after_help = "Examples:\n  cu query cities --eq country=NZ --sort -population --limit 5\n  \
-        cu query cities --where '{\"field\": \"name\", \"op\": \"startsWith\", \"value\": \"Well\"}'\n  \
-        cu query cities --eq country=NZ --count"
-    )]
+    /// Find documents, or tell of them in groups.
+    #[command(after_help = QUERY_HELP)]
     Query(Query),
     /// Make, list and drop indexes.
     #[command(subcommand)]
     Index(Index),
-    /// Keep, list, show, call and delete Lua functions.
+    /// Keep, list, show, call, rename and delete Lua functions.
     #[command(subcommand)]
     Functions(Functions),
     /// Show and set the limits of calls, which are kept in the database.
@@ -171,7 +185,7 @@ pub enum Command {
 
 /// How Lua is called.
 #[derive(Args)]
-pub struct Call {
+pub struct CallArguments {
     /// Arguments: JSON where they are JSON, text otherwise.
     #[arg(value_name = "ARGS", allow_hyphen_values = true)]
     pub arguments: Vec<String>,
@@ -345,13 +359,13 @@ pub struct Export {
 pub struct Query {
     pub table: String,
 
-    /// A condition as JSON; see the documentation of queries.
-    #[arg(long = "where", value_name = "JSON")]
+    /// Which documents; by default all. See below.
+    #[arg(allow_hyphen_values = true)]
     pub condition: Option<String>,
 
-    /// A field equals a value (JSON, or a text); may be given many times.
-    #[arg(long, value_name = "FIELD=VALUE", value_parser = equation)]
-    pub eq: Vec<(String, String)>,
+    /// A condition as JSON, as programs write it; both have to hold.
+    #[arg(long = "where", value_name = "JSON")]
+    pub json_condition: Option<String>,
 
     /// Fields to sort by, with `,` between and `-` before those with the greatest first.
     #[arg(
@@ -362,7 +376,7 @@ pub struct Query {
     )]
     pub sort: Vec<String>,
 
-    /// At most so many documents.
+    /// At most so many rows.
     #[arg(long)]
     pub limit: Option<u64>,
 
@@ -370,13 +384,38 @@ pub struct Query {
     #[arg(long)]
     pub offset: Option<u64>,
 
-    /// Print only how many there are.
+    /// Print these fields only, with `,` between.
+    #[arg(long, value_delimiter = ',', value_name = "FIELDS")]
+    pub select: Vec<String>,
+
+    /// With --select: print each different row once.
+    #[arg(long, requires = "select")]
+    pub distinct: bool,
+
+    /// A row for each different combination of these fields' values.
+    #[arg(long, value_delimiter = ',', value_name = "FIELDS")]
+    pub group_by: Vec<String>,
+
+    /// What to tell of each group, or of all: NAME=FUNCTION(FIELD), with `,` between. The functions are count, sum, avg, min
+    /// and max; count needs no field.
+    #[arg(long, value_delimiter = ',', value_name = "NAME=FUNCTION(FIELD)", value_parser = aggregate)]
+    pub aggregate: Vec<(String, Aggregate)>,
+
+    /// Only the groups that meet a condition.
+    #[arg(long, value_name = "CONDITION")]
+    pub having: Option<String>,
+
+    /// Print only how many rows there are.
     #[arg(long, conflicts_with = "explain")]
     pub count: bool,
 
     /// Print only how they would be found.
     #[arg(long)]
     pub explain: bool,
+
+    /// With --explain: run the query, and print what it met.
+    #[arg(long, requires = "explain")]
+    pub analyze: bool,
 }
 
 #[derive(Subcommand)]
@@ -407,14 +446,25 @@ pub enum Functions {
         table: String,
         name: String,
         #[command(flatten)]
-        call: Call,
+        call: CallArguments,
     },
     /// Keep a function, or what a chunk returns with its upvalues.
     Persist {
         table: String,
         name: String,
         /// The source; `-` reads it from standard input.
-        source: String,
+        #[arg(required_unless_present = "bytecode", conflicts_with = "bytecode")]
+        source: Option<String>,
+        /// A file of Lua 5.4 bytecode instead, as `string.dump` makes it. It is verified.
+        #[arg(long, value_name = "FILE")]
+        bytecode: Option<PathBuf>,
+    },
+    /// Give a function another name, also in another table.
+    Rename {
+        table: String,
+        name: String,
+        new_table: String,
+        new_name: String,
     },
     /// Delete a function.
     Delete { table: String, name: String },
@@ -427,9 +477,25 @@ fn seconds(text: &str) -> Result<f64, String> {
     }
 }
 
-fn equation(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((field, value)) if !field.is_empty() => Ok((field.to_owned(), value.to_owned())),
-        _ => Err("not of the form FIELD=VALUE".to_owned()),
-    }
+/// `NAME=FUNCTION(FIELD)`.
+fn aggregate(text: &str) -> Result<(String, Aggregate), String> {
+    let parsed = text.split_once('=').and_then(|(name, call)| {
+        let (function, field) = match call.strip_suffix(')') {
+            Some(call) => call.split_once('(')?,
+            None => (call, ""),
+        };
+        let aggregate = match (function, field) {
+            ("count", "") => Aggregate::count(),
+            (_, "") => return None,
+            ("count", field) => Aggregate::count_of(field),
+            ("sum", field) => Aggregate::sum(field),
+            ("avg", field) => Aggregate::avg(field),
+            ("min", field) => Aggregate::min(field),
+            ("max", field) => Aggregate::max(field),
+            _ => return None,
+        };
+        (!name.is_empty()).then(|| (name.to_owned(), aggregate))
+    });
+    parsed
+        .ok_or_else(|| "not of the form NAME=FUNCTION(FIELD), as people=sum(population)".to_owned())
 }

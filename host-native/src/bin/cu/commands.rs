@@ -4,17 +4,14 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use cu_db::{
-    Condition, Database, Durability, Index as Definition, Query as DatabaseQuery, Value, field,
-    json,
-};
+use cu_db::{Database, Durability, Index as Definition, Value, json};
 use serde_json::{Value as Json, json};
 
-use crate::arguments::{Arguments, Call, CallLimits, Command, Functions, Index, Limits, Query};
+use crate::arguments::{Arguments, CallArguments, CallLimits, Command, Functions, Index, Limits};
 use crate::failure::Failure;
-use crate::input::{loose, read_text, to_value};
+use crate::input::{read_text, to_value};
 use crate::output::{Output, entries, hex, plural};
-use crate::{backup, export, import, repl};
+use crate::{backup, export, functions, import, query, repl};
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let output = Output {
@@ -112,9 +109,9 @@ fn dispatch(database: &Database, command: &Command, output: Output) -> Result<()
             database.delete(table, key.key())?,
             &format!("document {:?} in {table:?}", key.key),
         ),
-        Command::Query(arguments) => query(database, arguments, output),
+        Command::Query(arguments) => query::run(database, arguments, output),
         Command::Index(command) => index(database, command, output),
-        Command::Functions(command) => functions(database, command, output),
+        Command::Functions(command) => functions::run(database, command, output),
         Command::Limits(command) => limits(database, command, output),
         Command::Tables => {
             let rows = database.tables()?.into_iter();
@@ -140,7 +137,7 @@ fn dispatch(database: &Database, command: &Command, output: Output) -> Result<()
     }
 }
 
-fn removed(was_there: bool, what: &str) -> Result<(), Failure> {
+pub fn removed(was_there: bool, what: &str) -> Result<(), Failure> {
     if was_there {
         Ok(())
     } else {
@@ -152,42 +149,10 @@ fn eval(
     database: &Database,
     source: &str,
     name: &str,
-    call: &Call,
+    call: &CallArguments,
     output: Output,
 ) -> Result<(), Failure> {
     output.values(database.eval_all(source, call.values()?, &call.options(name))?)
-}
-
-fn query(database: &Database, arguments: &Query, output: Output) -> Result<(), Failure> {
-    let mut query = DatabaseQuery::table(&arguments.table);
-    if let Some(condition) = &arguments.condition {
-        let condition = json::from_text(condition.as_bytes()).map_err(|error| {
-            Failure::Usage(format!("the value of --where is not JSON: {error}"))
-        })?;
-        query = query.filter(Condition::from_value(to_value(&condition)?));
-    }
-    for (name, value) in &arguments.eq {
-        query = query.filter(field(name.as_str()).eq(to_value(&loose(value))?));
-    }
-    for name in &arguments.sort {
-        query = match name.strip_prefix('-') {
-            Some(name) => query.sort_descending(name),
-            None => query.sort(name.as_str()),
-        };
-    }
-    if let Some(limit) = arguments.limit {
-        query = query.limit(limit);
-    }
-    if let Some(offset) = arguments.offset {
-        query = query.offset(offset);
-    }
-    if arguments.count {
-        return output.document(&database.count(&query)?.into());
-    }
-    if arguments.explain {
-        return output.document(&json::from_value(database.explain(&query)?)?);
-    }
-    output.documents(database.query(&query)?)
 }
 
 fn index(database: &Database, command: &Index, output: Output) -> Result<(), Failure> {
@@ -237,50 +202,6 @@ fn info(index: cu_db::IndexInfo) -> Result<Json, Failure> {
         "definition": json::from_value(index.definition)?,
         "entries": index.entries,
     }))
-}
-
-fn functions(database: &Database, command: &Functions, output: Output) -> Result<(), Failure> {
-    match command {
-        Functions::List { table } => {
-            let functions = database.functions(table.as_deref())?.into_iter();
-            let rows = functions.map(|function| {
-                vec![
-                    function.table.into(),
-                    function.name.into(),
-                    function.size.into(),
-                    function.upvalues.into(),
-                ]
-            });
-            output.rows(&["table", "name", "size", "upvalues"], rows.collect())
-        }
-        Functions::Show { table, name } => match database.function_source(table, name)? {
-            Some(source) => output.document(&source.into()),
-            None => Err(Failure::Absent(format!(
-                "there is no function {name:?} in {table:?}"
-            ))),
-        },
-        Functions::Call { table, name, call } => {
-            let result: Vec<Value> =
-                database.call_function_all(table, name, call.values()?, &call.options(name))?;
-            output.values(result)
-        }
-        Functions::Persist {
-            table,
-            name,
-            source,
-        } => {
-            let source = if source == "-" {
-                read_text(Path::new("-"))?
-            } else {
-                source.clone()
-            };
-            Ok(database.persist_function(table, name, &source)?)
-        }
-        Functions::Delete { table, name } => removed(
-            database.delete_function(table, name)?,
-            &format!("function {name:?} in {table:?}"),
-        ),
-    }
 }
 
 fn limits(database: &Database, command: &Limits, output: Output) -> Result<(), Failure> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use cu_db::{CallOptions, Key, Value, json};
 use serde_json::Value as Json;
 
-use crate::arguments::Call;
+use crate::arguments::CallArguments;
 use crate::failure::Failure;
 
 /// A file's text; `-` is standard input.
@@ -51,7 +51,7 @@ pub fn json_to_key(json: &Json) -> Option<Key> {
     }
 }
 
-impl Call {
+impl CallArguments {
     pub fn values(&self) -> Result<Vec<Value>, Failure> {
         self.arguments
             .iter()

@@ -5,9 +5,11 @@ mod backup;
 mod commands;
 mod export;
 mod failure;
+mod functions;
 mod import;
 mod input;
 mod output;
+mod query;
 mod records;
 mod repl;
 
