@@ -11,8 +11,8 @@ use crate::limits::Limits;
 use crate::name::{HOME, check_index, check_table};
 use crate::store::Transaction;
 use crate::value::{
-    Item, Path, Step, accept, elements, entries, write_array_head, write_bool, write_int,
-    write_map_head, write_text,
+    Item, Path, Step, accept, elements, entries, write_array_head, write_bool, write_bytes,
+    write_int, write_map_head, write_text,
 };
 
 /// The number of the store's format; `docs/format.md` describes it.
@@ -27,6 +27,17 @@ pub struct Field {
     pub descending: bool,
     /// A list has an entry for each of its elements.
     pub multi_entry: bool,
+}
+
+/// A persisted function that computes what an index has of a document.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Function {
+    /// The table that it is in.
+    pub table: String,
+    /// Its name there.
+    pub name: String,
+    /// A hash of what it consists of.
+    pub mark: [u8; 16],
 }
 
 /// An index.
@@ -44,6 +55,8 @@ pub struct Index {
     pub unique: bool,
     /// Documents that have none of the fields are left out.
     pub sparse: bool,
+    /// What computes the value of the one field; none for values that documents have.
+    pub function: Option<Function>,
 }
 
 /// A table.
@@ -342,6 +355,19 @@ fn read_index(record: &[u8]) -> Result<Index> {
                     })
                     .collect();
             }
+            (Item::Text("function"), Item::List(3, _)) => {
+                let parts: Vec<&[u8]> = elements(value).collect();
+                let (Item::Text(table), Item::Text(name)) =
+                    (Item::of(parts[0]), Item::of(parts[1]))
+                else {
+                    return Err(unreadable());
+                };
+                index.function = Some(Function {
+                    table: table.to_string(),
+                    name: name.to_string(),
+                    mark: crate::index::read_mark(parts[2]).ok_or_else(unreadable)?,
+                });
+            }
             (Item::Text(flag @ ("descending" | "multiEntry")), Item::List(..)) => {
                 for (field, set) in index.fields.iter_mut().zip(elements(value)) {
                     let set = Item::of(set) == Item::Bool(true);
@@ -371,7 +397,8 @@ impl Index {
             ("unique", self.unique),
         ];
         let set = flags.iter().filter(|(_, set)| *set).count()
-            + marks.iter().filter(|(_, mark)| mark.is_some()).count();
+            + marks.iter().filter(|(_, mark)| mark.is_some()).count()
+            + usize::from(self.function.is_some());
         let flag = |out: &mut Vec<u8>, (name, set): (&str, bool)| {
             if set {
                 write_text(out, name);
@@ -391,6 +418,13 @@ impl Index {
             .for_each(|field| write_path(&field.path, out));
         flag(out, flags[1]);
         flag(out, flags[2]);
+        if let Some(function) = &self.function {
+            write_text(out, "function");
+            write_array_head(out, 3);
+            write_text(out, &function.table);
+            write_text(out, &function.name);
+            write_bytes(out, &function.mark);
+        }
         for (name, mark) in marks {
             if let Some(mark) = mark {
                 write_text(out, name);
@@ -418,10 +452,31 @@ impl Index {
         write_text(out, if self.hash { "hash" } else { "btree" });
         write_text(out, "name");
         write_text(out, &self.name);
-        write_text(out, "fields");
-        write_array_head(out, self.fields.len());
-        for field in &self.fields {
-            field.write_definition(out);
+        if self.function.is_none() {
+            write_text(out, "fields");
+            write_array_head(out, self.fields.len());
+            for field in &self.fields {
+                field.write_definition(out);
+            }
+        }
+        for (name, _) in flags.iter().filter(|(_, set)| *set) {
+            write_text(out, name);
+            write_bool(out, true);
+        }
+        if let (Some(function), [field]) = (&self.function, self.fields.as_slice()) {
+            write_text(out, "function");
+            function.write_definition(field, out);
+        }
+    }
+}
+
+impl Function {
+    fn write_definition(&self, field: &Field, out: &mut Vec<u8>) {
+        let flags = field.flags();
+        write_map_head(out, 2 + flags.iter().filter(|(_, set)| *set).count());
+        for (name, text) in [("name", &self.name), ("table", &self.table)] {
+            write_text(out, name);
+            write_text(out, text);
         }
         for (name, _) in flags.iter().filter(|(_, set)| *set) {
             write_text(out, name);
@@ -431,11 +486,15 @@ impl Index {
 }
 
 impl Field {
-    fn write_definition(&self, out: &mut Vec<u8>) {
-        let flags = [
+    fn flags(&self) -> [(&'static str, bool); 2] {
+        [
             ("descending", self.descending),
             ("multiEntry", self.multi_entry),
-        ];
+        ]
+    }
+
+    fn write_definition(&self, out: &mut Vec<u8>) {
+        let flags = self.flags();
         let set = flags.iter().filter(|(_, set)| *set).count();
         if set > 0 {
             write_map_head(out, 1 + set);

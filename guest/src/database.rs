@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::format::{self, Format};
 use crate::key::{Key, PREFIX_SIZE, document_key, prefix, space, successor};
 use crate::limits::{Limits, Setting};
+use crate::lua::Lua;
 use crate::name::{HOME, check_table};
 use crate::store::{Cursor, Direction, Mark, Store, Transaction};
 use crate::value::has_objects;
@@ -41,6 +42,8 @@ pub struct Database {
     has_format: bool,
     /// Objects that may be referred to no more.
     doubts: Vec<u32>,
+    /// Lua, for what persisted functions decide.
+    lua: Option<Rc<Lua>>,
 }
 
 impl Database {
@@ -65,6 +68,7 @@ impl Database {
             catalog,
             has_format,
             doubts: Vec::new(),
+            lua: None,
         };
         let most = db.limits().get(Setting::TransactionSize);
         db.transaction.limit_writes(most);
@@ -82,7 +86,23 @@ impl Database {
             catalog,
             has_format: true,
             doubts: Vec::new(),
+            lua: None,
         })
+    }
+
+    /// Gives it Lua, for what persisted functions decide.
+    pub fn set_lua(&mut self, lua: Rc<Lua>) {
+        self.lua = Some(lua);
+    }
+
+    /// Lua, for what persisted functions decide.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a database that has none.
+    pub(crate) fn lua(&self) -> Result<Rc<Lua>> {
+        self.lua
+            .clone()
+            .ok_or_else(|| Error::argument("", "there is no Lua here that could call a function"))
     }
 
     /// The transaction alone, with what was written.
@@ -131,10 +151,18 @@ impl Database {
         self.transaction.release(savepoint.mark);
     }
 
-    /// Takes back what was done since a savepoint.
-    pub fn roll_back(&mut self, savepoint: Savepoint) {
+    /// Takes back what was done since a savepoint, none of it by functions that Lua has loaded.
+    pub(crate) fn undo(&mut self, savepoint: Savepoint) {
         self.transaction.undo(savepoint.mark);
         self.catalog = savepoint.catalog;
+    }
+
+    /// Takes back what was done since a savepoint.
+    pub fn roll_back(&mut self, savepoint: Savepoint) {
+        self.undo(savepoint);
+        if let Some(lua) = &self.lua {
+            lua.rolled_back(self);
+        }
     }
 
     /// The transaction underneath.
@@ -368,7 +396,7 @@ impl Database {
             let mut all = Vec::new();
             for (key, document) in documents {
                 let store_key = document_key(table.id, key);
-                let entries = index.entries(document, &store_key[PREFIX_SIZE..]);
+                let entries = index.entries(self, document, &store_key[PREFIX_SIZE..]);
                 all.append(&mut entries.map_err(|error| error.under("value"))?);
             }
             // Of the documents that are there now, none will be: only the new ones can stand in each other's way.
@@ -424,7 +452,7 @@ impl Database {
         let changes = table
             .indexes
             .iter()
-            .map(|index| crate::index::change(&self.transaction, index, key, old.as_deref(), new))
+            .map(|index| crate::index::change(self, index, key, old.as_deref(), new))
             .collect::<Result<Vec<_>>>()
             .map_err(|error| error.under("value"))?;
         if table.has_functions {

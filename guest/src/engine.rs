@@ -13,7 +13,7 @@ use crate::function::{self, CallStatistics, FunctionInfo, Statistics};
 use crate::index::{self, Definition};
 use crate::key::{Key, PREFIX_SIZE, document_key, prefix, space, successor, write_encoded_key};
 use crate::limits::Limits;
-use crate::lua::{CallOptions, Console, HostFunctions, Machine};
+use crate::lua::{CallOptions, Console, HostFunctions, Lua, Machine};
 use crate::name::HOME;
 use crate::query;
 use crate::store::{Cursor, Direction, Store, Transaction};
@@ -72,10 +72,8 @@ pub struct ScanPage {
 /// One instance: what it keeps besides the store is a cache.
 pub struct Engine {
     store: Box<dyn Store>,
-    console: Rc<dyn Console>,
-    functions: Option<Rc<dyn HostFunctions>>,
     cache: CatalogCache,
-    machine: Option<Machine>,
+    lua: Rc<Lua>,
     statistics: Statistics,
 }
 
@@ -90,10 +88,8 @@ impl Engine {
     pub fn new(store: Box<dyn Store>, console: Rc<dyn Console>) -> Self {
         Engine {
             store,
-            console,
-            functions: None,
             cache: CatalogCache::default(),
-            machine: None,
+            lua: Lua::new(console, None),
             statistics: Statistics::default(),
         }
     }
@@ -102,16 +98,17 @@ impl Engine {
     #[must_use]
     pub fn with_functions(self, functions: Rc<dyn HostFunctions>) -> Self {
         Engine {
-            functions: Some(functions),
+            lua: self.lua.with_functions(functions),
             ..self
         }
     }
 
     #[inline(never)]
     fn begin(&mut self) -> Result<Database> {
-        let db = Database::begin(&*self.store, &self.cache)?;
+        let mut db = Database::begin(&*self.store, &self.cache)?;
+        db.set_lua(self.lua.clone());
         if self.cache.version() != Some(db.transaction().version())
-            && let Some(machine) = &mut self.machine
+            && let Some(machine) = self.lua.made()
         {
             machine.forget();
         }
@@ -120,20 +117,25 @@ impl Engine {
 
     fn read<T>(&mut self, work: impl FnOnce(&Database) -> Result<T>) -> Result<T> {
         let db = self.begin()?;
-        let result = work(&db);
+        let mut result = work(&db);
+        if let Err(fatal) = self.lua.close(&db, result.is_err()) {
+            result = Err(fatal);
+        }
         self.cache = db.into_cache();
         result
     }
 
     fn write<T>(&mut self, work: impl FnOnce(&mut Database) -> Result<T>) -> Result<T> {
         let mut db = self.begin()?;
-        let result = work(&mut db)?;
+        let result = work(&mut db);
+        self.lua.close(&db, result.is_err())?;
+        let result = result?;
         function::collect(&mut db)?;
         let functions = db
             .transaction()
             .has_written(&[space::OBJECT], &[space::COUNT + 1]);
         self.cache = db.commit()?;
-        if let Some(machine) = self.machine.as_mut().filter(|_| functions) {
+        if let Some(machine) = self.lua.made().filter(|_| functions) {
             machine.forget();
         }
         Ok(result)
@@ -142,13 +144,10 @@ impl Engine {
     /// Runs Lua in a transaction. Where it fails, what the machine loaded goes too: it may have changed.
     fn script(
         &mut self,
-        work: impl FnOnce(&mut Machine, Database) -> (Database, Result<Vec<u8>>),
+        work: impl FnOnce(&Machine, Database) -> (Database, Result<Vec<u8>>),
     ) -> Result<Vec<u8>> {
         let db = self.begin()?;
-        let machine = match &mut self.machine {
-            Some(machine) => machine,
-            none => none.insert(Machine::new(self.console.clone(), self.functions.clone())?),
-        };
+        let machine = self.lua.machine()?;
         let (mut db, result) = work(machine, db);
         let done = result.and_then(|result| {
             let freed = function::collect(&mut db)?;
@@ -364,7 +363,7 @@ impl Engine {
             // A host may run a call again that its store has refused; one that is not there has not run.
             Err(Error::Store(_) | Error::UnknownFunction(_) | Error::InvalidArgument(_))
         );
-        if has_run && let Some(machine) = &self.machine {
+        if has_run && let Some(machine) = self.lua.made() {
             let instructions = machine.instructions_run();
             self.statistics
                 .count(table, name, started, instructions, result.is_err());
@@ -452,7 +451,7 @@ impl Engine {
     }
 
     pub fn archive_finish_import(&mut self, digest: &[u8]) -> Result<bool> {
-        archive::finish_import(&*self.store, digest)
+        archive::finish_import(&*self.store, &self.lua, digest)
     }
 
     pub fn archive_abort_import(&mut self) -> Result<bool> {

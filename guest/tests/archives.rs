@@ -3,10 +3,12 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use common::{check, over};
 use cu_guest::database::{CatalogCache, Database};
 use cu_guest::key::{PREFIX_SIZE, prefix, space};
+use cu_guest::lua::Lua;
 use cu_guest::pack::{Unpacker, write_bytes, write_optional};
 use cu_guest::store::{Direction, MemoryStore, Snapshot, Store};
 use cu_guest::value::{write_function, write_text};
@@ -56,6 +58,10 @@ fn sample() -> MemoryStore {
     engine
         .functions_call("tools", "next", &[0x80], &options)
         .unwrap();
+    let computed = "local least = {2} _home.tools.size = function(document) \
+                    if type(document) == 'table' and #document.name > least[1] then return #document.name end end \
+                    db.people:index{name = 'size', ['function'] = {table = 'tools', name = 'size'}}";
+    engine.lua_eval(computed, &[0x80], &options).unwrap();
     store
 }
 
@@ -349,7 +355,8 @@ fn entries_that_contradict_each_other_are_refused() {
 fn digest_of(entries: &Entries) -> Vec<u8> {
     let store = MemoryStore::new();
     store.open().unwrap().commit(&packed(entries)).unwrap();
-    let db = Database::begin(&store, &CatalogCache::default()).unwrap();
+    let mut db = Database::begin(&store, &CatalogCache::default()).unwrap();
+    db.set_lua(Lua::new(Rc::new(common::Silent), None));
     let mut whole = entries.clone();
     let home = db.catalog().table("_home").into_iter();
     for table in home.chain(db.catalog().tables().map(|(_, table)| table)) {
@@ -357,7 +364,7 @@ fn digest_of(entries: &Entries) -> Vec<u8> {
         while let Some((key, document)) = cursor.next(db.transaction()).unwrap() {
             for index in &table.indexes {
                 let key = &key[PREFIX_SIZE..];
-                let Ok(entries) = index.entries(document, key) else {
+                let Ok(entries) = index.entries(&db, document, key) else {
                     continue;
                 };
                 for entry in entries {

@@ -11,6 +11,7 @@ use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::format::{self, Format};
 use crate::function;
+use crate::index;
 use crate::key::{Key, PREFIX_SIZE, space};
 use crate::value::{Item, NULL, accept, accept_stored, has_objects};
 
@@ -77,7 +78,8 @@ pub(super) fn check_all(db: &Database) -> Result<()> {
             return Err(contradiction("a function is where none can be"));
         }
     }
-    function::check_all(db, free)
+    function::check_all(db, free)?;
+    index::check_functions(db).map_err(as_corrupt)
 }
 
 /// A number of references.
@@ -121,6 +123,7 @@ pub(super) fn as_corrupt(error: Error) -> Error {
     match error {
         Error::InvalidArgument(problem) | Error::InvalidValue(problem) => Error::Corrupt(problem),
         Error::LimitExceeded(excess) => Error::corrupt(excess.place, excess.message),
+        Error::Script(failure) => Error::corrupt("store", failure.message),
         error => error,
     }
 }

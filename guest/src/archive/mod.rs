@@ -7,6 +7,8 @@
 
 mod check;
 
+use std::rc::Rc;
+
 use sha2::{Digest, Sha256};
 
 use crate::database::Database;
@@ -14,6 +16,7 @@ use crate::error::{Error, Problem, Result};
 use crate::format::{self, Format};
 use crate::index;
 use crate::key::{prefix, space, successor};
+use crate::lua::Lua;
 use crate::pack::{Unpacker, write_bytes, write_optional};
 use crate::store::{Cursor, Direction, Store, Transaction};
 
@@ -140,7 +143,7 @@ pub fn import_page(store: &dyn Store, entries: &[u8]) -> Result<()> {
 ///
 /// # Errors
 /// `Corrupt` for entries that do not fit together, or another digest than this.
-pub fn finish_import(store: &dyn Store, expected: &[u8]) -> Result<bool> {
+pub fn finish_import(store: &dyn Store, lua: &Rc<Lua>, expected: &[u8]) -> Result<bool> {
     let (mut transaction, format) = begin(store)?;
     let indexed = match format {
         Format::Importing(indexed) => Some(indexed),
@@ -150,11 +153,14 @@ pub fn finish_import(store: &dyn Store, expected: &[u8]) -> Result<bool> {
         }
     };
     let mut db = Database::unchecked(transaction)?;
+    db.set_lua(lua.clone());
     if let Some(indexed) = indexed {
         if indexed.is_empty() {
             check::check_all(&db)?;
         }
-        if let Some(indexed) = build_indexes(&mut db, &indexed)? {
+        let built = build_indexes(&mut db, &indexed);
+        lua.close(&db, built.is_err()).map_err(check::as_corrupt)?;
+        if let Some(indexed) = built? {
             let mut transaction = db.into_transaction();
             Format::Importing(indexed).write(&mut transaction)?;
             commit(transaction)?;
@@ -250,7 +256,7 @@ fn build_indexes(db: &mut Database, after: &[u8]) -> Result<Option<Vec<u8>>> {
         let end = successor(&all);
         let mut cursor = Cursor::new(all.max(start.clone()), end, Direction::Forward).eager();
         while let Some((key, document)) = next(&mut cursor, db.transaction())? {
-            index::add(db.transaction_mut(), &table, key, document).map_err(check::as_corrupt)?;
+            index::add(db, &table, key, document).map_err(check::as_corrupt)?;
             if db.transaction().written() >= STEP {
                 return Ok(Some(key.to_vec()));
             }

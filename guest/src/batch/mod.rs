@@ -96,6 +96,32 @@ pub fn apply(db: &mut Database, batch: &[u8]) -> Result<Vec<u8>> {
     }
 }
 
+/// Runs an accepted operation alone, and returns its result.
+///
+/// # Errors
+/// As [`apply`], without a number in the place.
+pub(crate) fn run_one(db: &mut Database, operation: &[u8]) -> Result<Vec<u8>> {
+    let operation = Operation::parse(operation)?;
+    let mut result = Vec::new();
+    let savepoint = db.savepoint();
+    match operation.run(db, &mut result) {
+        Ok(()) => {
+            db.release(savepoint);
+            Ok(result)
+        }
+        Err(error) => {
+            // A call of a function is no operation of its own.
+            db.undo(savepoint);
+            Err(error)
+        }
+    }
+}
+
+/// The error for a document that is to be inserted and is there.
+pub(crate) fn there_is_one() -> Error {
+    Error::already_exists("key", "there is a document of this key; put replaces it")
+}
+
 /// The operations of a batch, and whether they take place together or not at all.
 fn parse_mode(batch: &[u8]) -> Result<(&[u8], bool)> {
     let Item::Map(..) = Item::of(batch) else {

@@ -18,10 +18,14 @@ pub(super) enum Action {
     Get,
     Delete,
     Query,
+    Call,
 }
 
+/// An empty array.
+const NO_ARGUMENTS: &[u8] = &[0x80];
+
 /// The operations by their names, and the members that each may have besides `op`.
-const ACTIONS: [(&str, Action, &[&str]); 6] = [
+const ACTIONS: [(&str, Action, &[&str]); 7] = [
     ("put", Action::Put, &["table", "key", "value", "if"]),
     ("insert", Action::Insert, &["table", "key", "value"]),
     (
@@ -36,15 +40,18 @@ const ACTIONS: [(&str, Action, &[&str]); 6] = [
         &["table", "key", "where", "sort", "limit", "if"],
     ),
     ("query", Action::Query, &["query"]),
+    ("call", Action::Call, &["table", "name", "arguments"]),
 ];
 
 /// Which documents are meant.
 #[derive(Debug)]
-pub(super) enum Target {
+pub(super) enum Target<'a> {
     /// The one of a key.
     Key(Key),
     /// Those that a query finds.
     Query(Box<Query>),
+    /// None: a function of this name is called.
+    Function(&'a str),
 }
 
 /// What has to be there.
@@ -60,8 +67,8 @@ pub(super) enum Precondition {
 pub(super) struct Operation<'a> {
     pub action: Action,
     pub table: &'a str,
-    pub target: Target,
-    /// What is put.
+    pub target: Target<'a>,
+    /// What is put, or the arguments of a call.
     pub value: &'a [u8],
     pub changes: Vec<Change<'a>>,
     pub precondition: Option<Precondition>,
@@ -72,7 +79,18 @@ impl<'a> Operation<'a> {
         let shape = "an operation is a map with op and what belongs to it; send for example {\"op\": \"put\", \
                      \"table\": …, \"key\": …, \"value\": …}";
         let names = [
-            "op", "table", "key", "value", "where", "sort", "limit", "changes", "if", "query",
+            "op",
+            "table",
+            "key",
+            "value",
+            "where",
+            "sort",
+            "limit",
+            "changes",
+            "if",
+            "query",
+            "name",
+            "arguments",
         ];
         let members = Members::read(operation, "", &names, shape, Error::argument)?;
         let op = members.text("op")?;
@@ -103,6 +121,23 @@ impl<'a> Operation<'a> {
         }
         let table = members.text("table")?;
         let table = table.ok_or_else(|| members.wrong("table", "the table's name is missing"))?;
+        if *action == Action::Call {
+            let name = members.text("name")?;
+            let name =
+                name.ok_or_else(|| members.wrong("name", "the function's name is missing"))?;
+            let arguments = members.get("arguments").unwrap_or(NO_ARGUMENTS);
+            let Item::List(..) = Item::of(arguments) else {
+                return Err(members.wrong("arguments", "it is no array"));
+            };
+            return Ok(Operation {
+                action: *action,
+                table,
+                target: Target::Function(name),
+                value: arguments,
+                changes: Vec::new(),
+                precondition: None,
+            });
+        }
         let target = parse_target(&members, table)?;
         let value = if allowed.contains(&"value") {
             let value = members.need("value")?;
@@ -137,17 +172,17 @@ impl<'a> Operation<'a> {
         for index in table
             .indexes
             .iter()
-            .filter(|index| index.unique && !self.value.is_empty())
+            .filter(|index| index.unique && index.function.is_none() && !self.value.is_empty())
         {
             let mut encoded = Vec::new();
             key.encode(&mut encoded);
             // What can't be indexed is refused when it is put.
-            wanted.append(&mut index.entries(self.value, &encoded).unwrap_or_default());
+            wanted.append(&mut index.entries(db, self.value, &encoded).unwrap_or_default());
         }
     }
 }
 
-fn parse_target(members: &Members, table: &str) -> Result<Target> {
+fn parse_target<'a>(members: &Members<'a>, table: &str) -> Result<Target<'a>> {
     if members.get("where").is_none() {
         if let Some(other) = ["sort", "limit"]
             .into_iter()

@@ -5,7 +5,7 @@ use super::operation::{Action, Operation, Precondition, Target};
 use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::query::{self, Query};
+use crate::query::{self, Query, Subject};
 use crate::value::{write_bool, write_int, write_null};
 
 impl Operation<'_> {
@@ -16,6 +16,14 @@ impl Operation<'_> {
             Target::Query(query) if self.action == Action::Query => {
                 let rows = query::run(db, query).map_err(|error| error.under("query"))?;
                 results.extend_from_slice(&rows);
+                return Ok(());
+            }
+            Target::Function(name) => {
+                let machine = db.lua()?;
+                let result = machine
+                    .machine()?
+                    .call_in(db, self.table, name, self.value)?;
+                results.extend_from_slice(&result);
                 return Ok(());
             }
             Target::Query(query) => {
@@ -34,10 +42,7 @@ impl Operation<'_> {
             }
             Action::Insert => {
                 if db.get(self.table, key)?.is_some() {
-                    return Err(Error::already_exists(
-                        "key",
-                        "there is a document of this key; put replaces it",
-                    ));
+                    return Err(super::there_is_one());
                 }
                 db.put(self.table, key, self.value)?;
                 write_null(results);
@@ -53,7 +58,7 @@ impl Operation<'_> {
                 let there = db.delete(self.table, key)?;
                 write_bool(results, there);
             }
-            Action::Get | Action::Query => match db.get(self.table, key)? {
+            Action::Get | Action::Query | Action::Call => match db.get(self.table, key)? {
                 Some(document) => results.extend_from_slice(&document),
                 None => write_null(results),
             },
@@ -104,7 +109,14 @@ impl Precondition {
         let message = match (self, there) {
             (Precondition::Exists, None) => "there is no document of this key",
             (Precondition::Absent, Some(_)) => "there is a document of this key",
-            (Precondition::Holds(condition), Some(document)) if condition.holds(&document)? => {
+            (Precondition::Holds(condition), Some(document))
+                if {
+                    let mut encoded = Vec::new();
+                    key.encode(&mut encoded);
+                    condition.prepare(db, table)?;
+                    condition.meets(&Subject::new(db, table, &encoded, &document))?
+                } =>
+            {
                 return Ok(());
             }
             (Precondition::Holds(_), Some(_)) => "the document does not meet the condition",

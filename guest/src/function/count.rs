@@ -99,12 +99,23 @@ struct Reached {
     stays: bool,
 }
 
-/// Deletes the objects that nothing leads to any more, and tells which.
+/// Ends a call for objects: deletes those that nothing leads to any more, and tells which.
 ///
 /// # Errors
-/// As the store fails.
+/// As the store fails; `InvalidArgument` if an index needs one that is gone or has changed.
 #[inline(never)]
 pub fn collect(db: &mut Database) -> Result<Vec<u32>> {
+    let freed = free(db)?;
+    if db
+        .transaction()
+        .has_written(&[space::OBJECT], &[space::COUNT + 1])
+    {
+        crate::index::check_functions(db)?;
+    }
+    Ok(freed)
+}
+
+fn free(db: &mut Database) -> Result<Vec<u32>> {
     let mut waiting = db.take_doubts();
     if waiting.is_empty() {
         return Ok(Vec::new());

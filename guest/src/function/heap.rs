@@ -280,7 +280,7 @@ pub(crate) fn begin(stack: Stack, context: &Context, keep: bool) -> crate::error
         let heap = &mut *context.heap.borrow_mut();
         heap.new.clear();
         heap.touched.clear();
-        heap.call += 1;
+        heap.begin();
         std::mem::take(&mut heap.is_stale)
     };
     if is_stale && let Err(error) = super::load::refresh(stack, context) {
@@ -302,6 +302,18 @@ pub(crate) fn begin(stack: Stack, context: &Context, keep: bool) -> crate::error
     Ok(())
 }
 
+/// Within a call, a part of what it wrote was taken back: objects are brought to what the transaction has now.
+pub(crate) fn roll_back(stack: Stack, context: &Context) {
+    if super::load::refresh(stack, context).is_err() {
+        // As in `begin`.
+        clear(stack, context);
+    }
+    let Heap {
+        entries, touched, ..
+    } = &mut *context.heap.borrow_mut();
+    touched.retain(|place| entries[*place].kind != Kind::Gone);
+}
+
 /// Ends a call.
 pub(crate) fn end(stack: Stack, context: &Context, keep: bool) {
     let is_full = {
@@ -311,6 +323,13 @@ pub(crate) fn end(stack: Stack, context: &Context, keep: bool) {
     };
     if is_full && !keep {
         clear(stack, context);
+    }
+}
+
+impl Heap {
+    /// Begins a call.
+    pub(super) fn begin(&mut self) {
+        self.call += 1;
     }
 }
 

@@ -88,7 +88,7 @@ struct Loader<'a> {
 impl Loader<'_> {
     fn record(&self, id: u32) -> Result<std::rc::Rc<[u8]>> {
         self.context
-            .with_db(|db| count::read(db, id))?
+            .read_db(|db| count::read(db, id))?
             .ok_or_else(corrupt)
     }
 
@@ -333,7 +333,7 @@ pub(super) fn refresh(stack: Stack, context: &Context) -> Result<()> {
         if kind == Kind::Gone {
             continue;
         }
-        let record = context.with_db(|db| count::read(db, id))?;
+        let record = context.read_db(|db| count::read(db, id))?;
         let entry = &mut context.heap.borrow_mut().entries[place];
         match (kind, record) {
             (Kind::Cell(..) | Kind::Table, Some(record)) => {

@@ -71,6 +71,7 @@ pub(super) fn ask(stack: Stack, context: &Context, index: c_int) -> Result<Wish>
 /// What it raises.
 pub(super) fn call(stack: Stack, context: &Context, arguments: c_int, what: &str) -> Result<()> {
     let status = context.strict(|| stack.protected_call(arguments, 1, 0));
+    context.set_running(stack);
     if status == ffi::LUA_OK {
         return Ok(());
     }

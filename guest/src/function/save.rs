@@ -454,7 +454,7 @@ impl<'a> Saver<'a> {
         stack.copy(index);
         let dump = stack.dump();
         stack.pop(1);
-        let maximum = context.with_db(|db| Ok(db.function_size()))?;
+        let maximum = context.read_db(|db| Ok(db.function_size()))?;
         if dump.len() as u64 > maximum {
             return Err(Error::limit(
                 Limit::FunctionSize,
@@ -702,12 +702,12 @@ pub(crate) fn library_name<'n>(stack: Stack, index: c_int) -> Option<&'n str> {
     name
 }
 
-/// Writes what the call has left in the variables of functions that it may have called.
+/// Writes what the call has left, so far, in the variables of functions that it may have called.
 ///
 /// # Errors
 /// `Unstorable`, with the variable whose value can't be kept.
 pub(crate) fn save_changed(stack: Stack, context: &Context) -> Result<()> {
-    let touched = std::mem::take(&mut context.heap.borrow_mut().touched);
+    let touched = context.heap.borrow().touched.clone();
     if touched.is_empty() {
         return Ok(());
     }

@@ -1,10 +1,10 @@
 //! Reading what a caller asks for when it makes an index.
 
-use super::MAX_FIELDS;
-use crate::catalog::{Field, Index};
+use super::{MAX_FIELDS, computed_path};
+use crate::catalog::{Field, Function, Index};
 use crate::error::{Error, Result};
 use crate::members::Members;
-use crate::name::check_index;
+use crate::name::{check_index, check_table};
 use crate::query::parse_path;
 use crate::value::{Item, Path, elements};
 
@@ -18,9 +18,9 @@ impl Definition {
     /// # Errors
     /// `InvalidArgument` with the place in it.
     pub fn parse(definition: &[u8]) -> Result<Definition> {
-        let shape = "a definition is a map with fields and, as needed, name, kind, unique and sparse; send for \
+        let shape = "a definition is a map with fields or function and, as needed, name, kind, unique and sparse; send for \
                      example {\"fields\": [\"name\"]}";
-        let names = ["fields", "name", "kind", "unique", "sparse"];
+        let names = ["fields", "function", "name", "kind", "unique", "sparse"];
         let members = Members::read(definition, "definition", &names, shape, Error::argument)?;
         let hash = match members.text("kind")? {
             None | Some("btree") => false,
@@ -31,9 +31,25 @@ impl Definition {
                 );
             }
         };
-        let fields = parse_fields(&members, hash)?;
+        let function = match members.get("function") {
+            Some(value) => Some(parse_function(value, hash)?),
+            None => None,
+        };
+        let mut fields = match &function {
+            Some(_) if members.get("fields").is_some() => {
+                return Err(members.wrong(
+                    "fields",
+                    "the values are those of the fields or those of the function; leave one of both out",
+                ));
+            }
+            Some((_, field)) => vec![field.clone()],
+            None => parse_fields(&members, hash)?,
+        };
         let name = match members.text("name")? {
             Some(name) => name.to_string(),
+            None if let Some((function, _)) = &function => {
+                format!("{}.{}", function.table, function.name)
+            }
             None => {
                 let paths: Vec<String> =
                     fields.iter().map(|field| field.path.to_string()).collect();
@@ -41,6 +57,9 @@ impl Definition {
             }
         };
         check_index(&name, "definition.name")?;
+        if function.is_some() {
+            fields[0].path = computed_path(&name);
+        }
         Ok(Definition(Index {
             id: 0,
             name,
@@ -48,6 +67,7 @@ impl Definition {
             hash,
             unique: members.flag("unique")?,
             sparse: members.flag("sparse")?,
+            function: function.map(|(function, _)| function),
         }))
     }
 }
@@ -56,11 +76,51 @@ impl Definition {
     /// Whether it is the definition of this index.
     #[must_use]
     pub(crate) fn is_of(&self, index: &Index) -> bool {
-        Index {
+        let mut same = Index {
             id: index.id,
             ..self.0.clone()
-        } == *index
+        };
+        if let (Some(function), Some(there)) = (&mut same.function, &index.function) {
+            function.mark = there.mark;
+        }
+        same == *index
     }
+}
+
+/// The function, and the flags of what it computes.
+fn parse_function(value: &[u8], hash: bool) -> Result<(Function, Field)> {
+    let place = "definition.function";
+    let shape =
+        "the function is a map with table and name and, as needed, descending and multiEntry";
+    let names = ["table", "name", "descending", "multiEntry"];
+    let members = Members::read(value, place, &names, shape, Error::argument)?;
+    let text = |name| match members.text(name)? {
+        Some(text) => Ok(text.to_string()),
+        None => Err(members.wrong(name, "this member is missing")),
+    };
+    let function = Function {
+        table: text("table")?,
+        name: text("name")?,
+        mark: [0; 16],
+    };
+    check_table(&function.table).map_err(|error| error.under(place))?;
+    let field = Field {
+        path: Path::default(),
+        descending: members.flag("descending")?,
+        multi_entry: members.flag("multiEntry")?,
+    };
+    check_hash(&field, hash, place)?;
+    Ok((function, field))
+}
+
+fn check_hash(field: &Field, hash: bool, place: &str) -> Result<()> {
+    if hash && (field.descending || field.multi_entry) {
+        return Err(Error::argument(
+            place,
+            "a field of a hash index is neither descending nor multiEntry; use btree",
+        ));
+    }
+    Ok(())
 }
 
 fn parse_fields(members: &Members, hash: bool) -> Result<Vec<Field>> {
@@ -97,12 +157,7 @@ fn parse_field(field: &[u8], place: &str, hash: bool) -> Result<Field> {
         descending: members.flag("descending")?,
         multi_entry: members.flag("multiEntry")?,
     };
-    if hash && (parsed.descending || parsed.multi_entry) {
-        return Err(Error::argument(
-            place,
-            "a field of a hash index is neither descending nor multiEntry; use btree",
-        ));
-    }
+    check_hash(&parsed, hash, place)?;
     Ok(parsed)
 }
 

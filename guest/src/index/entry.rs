@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 use super::MAX_ENTRY_SIZE;
 use crate::bytes::sort;
 use crate::catalog::{Field, Index};
+use crate::database::Database;
 use crate::error::{Error, Limit, Result};
 use crate::key::{PREFIX_SIZE, prefix, space};
 use crate::value::{Item, NULL, elements, encode_ordered, skip_ordered};
@@ -58,14 +59,26 @@ impl Index {
     /// The keys of a document's entries, in order.
     ///
     /// # Errors
-    /// `LimitExceeded` if a value is too long.
-    pub fn entries(&self, document: &[u8], document_key: &[u8]) -> Result<Vec<Vec<u8>>> {
+    /// `LimitExceeded` if a value is too long; what a function raises that computes it.
+    pub fn entries(
+        &self,
+        db: &Database,
+        document: &[u8],
+        document_key: &[u8],
+    ) -> Result<Vec<Vec<u8>>> {
+        let computed = match &self.function {
+            Some(function) => Some(self.compute(db, function, document, document_key)?),
+            None => None,
+        };
         let mut rows = vec![Row {
             key: prefix(space::INDEX, self.id),
             nulls: 0,
         }];
         for field in &self.fields {
-            let value = field.path.find(document).unwrap_or(&[NULL]);
+            let value = match &computed {
+                Some(value) => value,
+                None => field.path.find(document).unwrap_or(&[NULL]),
+            };
             if field.multi_entry && matches!(Item::of(value), Item::List(1.., _)) {
                 let Some(row) = rows.pop() else { break };
                 rows.extend(elements(value).map(|element| row.with(field, ELEMENT, element)));

@@ -1,10 +1,12 @@
 //! Indexes: entries in the key space, kept in step with the documents.
 
+mod computed;
 mod definition;
 mod entry;
 
 use std::rc::Rc;
 
+pub(crate) use computed::{check_functions, computed_by, computed_path, read_mark};
 pub use definition::Definition;
 pub(crate) use entry::{ELEMENT, WHOLE, hash, write_component};
 
@@ -34,14 +36,15 @@ pub(crate) struct Change {
 /// # Errors
 /// `LimitExceeded` if it can't be indexed, `Corrupt` if what is unique is there already.
 pub(crate) fn add(
-    transaction: &mut Transaction,
+    db: &mut Database,
     table: &Table,
     store_key: &[u8],
     document: &[u8],
 ) -> Result<()> {
     let key = &store_key[PREFIX_SIZE..];
     for index in &table.indexes {
-        for entry in index.entries(document, key)? {
+        for entry in index.entries(db, document, key)? {
+            let transaction = db.transaction_mut();
             if index.unique && transaction.get(&entry)?.is_some() {
                 return Err(Error::corrupt(
                     "store",
@@ -56,14 +59,14 @@ pub(crate) fn add(
 
 /// Finds out what changes, and that it may.
 pub(crate) fn change(
-    transaction: &Transaction,
+    db: &Database,
     index: &Index,
     key: &[u8],
     old: Option<&[u8]>,
     new: Option<&[u8]>,
 ) -> Result<Change> {
     let entries = |document: Option<&[u8]>| match document {
-        Some(document) => index.entries(document, key),
+        Some(document) => index.entries(db, document, key),
         None => Ok(Vec::new()),
     };
     let (mut deleted, mut added) = (entries(old)?, entries(new)?);
@@ -80,7 +83,7 @@ pub(crate) fn change(
     deleted.retain(|_| kept.next() == Some(false));
     if index.unique {
         for entry in &added {
-            if let Some(other) = transaction.get(entry)? {
+            if let Some(other) = db.transaction().get(entry)? {
                 return Err(taken(index, &other));
             }
         }
@@ -124,7 +127,10 @@ pub(crate) fn taken(index: &Index, other: &[u8]) -> Error {
 /// unique; `LimitExceeded` if a document can't be indexed.
 pub fn create(db: &mut Database, table_name: &str, definition: Definition) -> Result<Rc<Index>> {
     let table = db.ensure_table(table_name)?;
-    let Definition(definition) = definition;
+    let Definition(mut definition) = definition;
+    if let Some(function) = &mut definition.function {
+        *function = function.marked(db)?;
+    }
     let mut indexes = table.indexes.clone();
     let at = indexes.partition_point(|there| there.name < definition.name);
     if let Some(there) = indexes
@@ -150,19 +156,19 @@ pub fn create(db: &mut Database, table_name: &str, definition: Definition) -> Re
         id: db.next_id()?,
         ..definition
     });
-    let transaction = db.transaction_mut();
-    let mut cursor = transaction
+    let mut cursor = db
+        .transaction()
         .prefix(&prefix(space::DOCUMENT, table.id))
         .eager();
-    while let Some((store_key, document)) = cursor.next(transaction)? {
+    while let Some((store_key, document)) = cursor.next(db.transaction())? {
         let key = &store_key[PREFIX_SIZE..];
-        let change = change(transaction, &index, key, None, Some(document));
+        let change = change(db, &index, key, None, Some(document));
         change
             .map_err(|error| match error {
                 Error::AlreadyExists(_) => error.under("definition.unique"),
                 other => other,
             })?
-            .write(transaction)?;
+            .write(db.transaction_mut())?;
     }
     indexes.insert(at, index.clone());
     db.set_table(

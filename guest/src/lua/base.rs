@@ -9,6 +9,7 @@ use super::decode::mark;
 use super::external;
 use super::memory::BYTES_PER_INSTRUCTION;
 use super::require::require;
+use super::savepoint;
 use super::stack::{Native, Stack, lua_State};
 use super::text;
 
@@ -34,6 +35,7 @@ pub(super) const FUNCTIONS: &[(&str, Native)] = &[
     ("setmetatable", set_metatable),
     ("tonumber", to_number),
     ("tostring", text::to_string),
+    ("transaction", savepoint::transaction),
     ("xpcall", xpcall),
 ];
 

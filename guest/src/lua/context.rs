@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
+use std::ptr::NonNull;
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -11,7 +12,7 @@ use super::external::Caches;
 use super::memory::{self, Memory, allocate};
 use super::stack::{Stack, lua_State};
 use super::{Console, HostFunctions};
-use crate::database::Database;
+use crate::database::{Database, Savepoint};
 use crate::error::{Error, Limit, Result, ScriptFailure};
 use crate::function::Heap;
 use crate::limits::{Limits, Setting};
@@ -56,6 +57,11 @@ pub(crate) mod slot {
     pub const SLOTS: i64 = 14;
     /// The slots of objects by their number in the store.
     pub const NUMBERED: i64 = 15;
+    /// The methods of tables of `db`, by name.
+    pub const METHODS: i64 = 16;
+    /// Functions that compute indexes, by their marks. Behind it, these have places of their own for what is at
+    /// `OBJECTS`, `SLOTS`, `NUMBERED` and `ENVIRONMENT`.
+    pub const PURE: i64 = 17;
 }
 
 /// Identities of the metatables that mean something here.
@@ -71,8 +77,23 @@ pub(crate) struct Marks {
 /// Shared by the C functions of one machine.
 pub(crate) struct Context {
     memory: Memory,
-    /// The transaction of the call.
-    pub db: RefCell<Option<Database>>,
+    /// The transaction of the call, lent to it by [`Context::lent`].
+    db: RefCell<Option<NonNull<Database>>>,
+    /// The transaction that code of Rust's is reading which has called Lua, by [`Context::reading`]: it must not be
+    /// written meanwhile.
+    read: Cell<Option<NonNull<Database>>>,
+    /// Savepoints of `transaction`, the last one innermost.
+    pub savepoints: RefCell<Vec<Savepoint>>,
+    /// Whether a call is under way.
+    pub is_open: Cell<bool>,
+    /// Lua memory before the call.
+    pub used_before: Cell<usize>,
+    /// How many functions that Rust code has called are under way.
+    pub nested: Cell<u32>,
+    /// The coroutine in which Rust code was entered last.
+    running: Cell<*mut lua_State>,
+    /// Whether the error on its way was raised again, after [`Context::failure`] was noted where it came from.
+    pub is_raised_again: Cell<bool>,
     /// What ends the call, whatever the script makes of it.
     fatal: RefCell<Option<Error>>,
     /// The database's last error that a script could catch, by its message.
@@ -104,6 +125,10 @@ pub(crate) struct Context {
     pub marks: Marks,
     pub external: Caches,
     pub heap: RefCell<Heap>,
+    /// The objects of functions that compute indexes.
+    pub pure: RefCell<Heap>,
+    /// Whether one of these functions runs.
+    pub is_pure: Cell<bool>,
 }
 
 impl Context {
@@ -113,6 +138,13 @@ impl Context {
         Context {
             memory,
             db: RefCell::default(),
+            read: Cell::default(),
+            savepoints: RefCell::default(),
+            is_open: Cell::default(),
+            used_before: Cell::default(),
+            nested: Cell::default(),
+            running: Cell::new(std::ptr::null_mut()),
+            is_raised_again: Cell::default(),
             fatal: RefCell::default(),
             raised: RefCell::default(),
             failure: RefCell::default(),
@@ -133,6 +165,8 @@ impl Context {
             marks: Marks::default(),
             external: Caches::default(),
             heap: RefCell::default(),
+            pure: RefCell::default(),
+            is_pure: Cell::default(),
         }
     }
 
@@ -158,10 +192,20 @@ impl Context {
         self.clock_at.set(instructions - CLOCK_STEP);
         let time = Duration::from_millis(self.limit(Setting::WallClock));
         self.deadline.set(Instant::now().checked_add(time));
-        if let Some(db) = self.db.borrow_mut().as_mut() {
-            db.transaction_mut()
-                .end_at(self.deadline.get(), self.limit(Setting::WallClock));
+        let (deadline, milliseconds) = (self.deadline.get(), self.limit(Setting::WallClock));
+        if self.db.borrow().is_some() {
+            // It is there, and nobody reads it yet.
+            let _ = self.with_db(|db| {
+                db.transaction_mut().end_at(deadline, milliseconds);
+                Ok(())
+            });
         }
+        self.savepoints.borrow_mut().clear();
+        self.is_raised_again.set(false);
+        self.nested.set(0);
+        self.running.set(stack.state);
+        self.used_before.set(self.used());
+        self.is_open.set(true);
         self.too_deep.set(false);
         let memory = self.limit(Setting::Memory);
         // The limit is meant for the component's pointers of 32 bits. Where they are longer, so are
@@ -182,8 +226,10 @@ impl Context {
     }
 
     /// Ends a call: what waits is printed, and much garbage is collected.
-    pub(crate) fn end(&self, stack: Stack, used_before: usize) {
+    pub(crate) fn end(&self, stack: Stack) {
         const GARBAGE: usize = 1 << 20;
+        self.is_open.set(false);
+        let used_before = self.used_before.get();
         self.flush();
         #[cfg(target_arch = "wasm32")]
         super::wrap::forget_deep_calls(stack.state);
@@ -242,21 +288,90 @@ impl Context {
         Ok(())
     }
 
-    /// The transaction of the call.
+    /// The transaction of the call, to write.
+    ///
+    /// # Errors
+    /// `InvalidArgument` while it may only be read, and outside of calls; what `body` fails with.
     pub(crate) fn with_db<T>(&self, body: impl FnOnce(&mut Database) -> Result<T>) -> Result<T> {
-        match self.db.borrow_mut().as_mut() {
-            Some(db) => {
+        if self.read.get().is_some() {
+            return Err(only_reads());
+        }
+        match self.db.try_borrow_mut().as_deref_mut() {
+            Ok(Some(db)) => {
+                // SAFETY: `lent` has the only reference to it, and lives longer; the cell's borrow keeps others off.
+                let db = unsafe { db.as_mut() };
                 let before = db.transaction().accesses();
                 let result = body(db);
-                let more = db.transaction().accesses().wrapping_sub(before);
-                self.memory.spend(ACCESS * (1 + i64::from(more)));
+                let after = db.transaction().accesses();
+                self.count_accesses(before, after);
                 result
             }
-            None => Err(Error::argument(
-                "",
-                "the database can be used only within a call",
-            )),
+            _ => Err(no_database()),
         }
+    }
+
+    /// The transaction of the call, to read.
+    ///
+    /// # Errors
+    /// `InvalidArgument` outside of calls; what `body` fails with.
+    pub(crate) fn read_db<T>(&self, body: impl FnOnce(&Database) -> Result<T>) -> Result<T> {
+        let lent;
+        let db = match self.read.get() {
+            // SAFETY: `reading` has a shared reference to it, and lives longer.
+            Some(db) => unsafe { db.as_ref() },
+            None => {
+                lent = self.db.try_borrow();
+                match lent.as_deref() {
+                    // SAFETY: `lent` has the only reference to it, and lives longer; the cell's borrow keeps writers off.
+                    Ok(Some(db)) => unsafe { db.as_ref() },
+                    _ => return Err(no_database()),
+                }
+            }
+        };
+        let before = db.transaction().accesses();
+        let result = body(db);
+        self.count_accesses(before, db.transaction().accesses());
+        result
+    }
+
+    #[inline(never)]
+    fn count_accesses(&self, before: u32, after: u32) {
+        self.memory
+            .spend(ACCESS * (1 + i64::from(after.wrapping_sub(before))));
+    }
+
+    /// Lends the transaction to the call for as long as `body` runs.
+    pub(crate) fn lent<T>(&self, db: &mut Database, body: impl FnOnce() -> T) -> T {
+        let before = self.db.replace(Some(NonNull::from(db)));
+        let read = self.read.take();
+        let result = body();
+        self.read.set(read);
+        self.db.replace(before);
+        result
+    }
+
+    /// Whether a transaction is lent to the call.
+    pub(crate) fn is_lent(&self) -> bool {
+        self.db.try_borrow().map_or(true, |db| db.is_some())
+    }
+
+    /// While `body` runs Lua code, that can read this transaction, and write none.
+    pub(crate) fn reading<T>(&self, db: &Database, body: impl FnOnce() -> T) -> T {
+        let before = self.read.replace(Some(NonNull::from(db)));
+        let result = body();
+        self.read.set(before);
+        result
+    }
+
+    /// The stack of the coroutine in which Rust code was entered last.
+    pub(crate) fn running(&self) -> Stack {
+        Stack::of(self.running.get())
+    }
+
+    /// Tells which coroutine Rust code runs in.
+    #[inline]
+    pub(crate) fn set_running(&self, stack: Stack) {
+        self.running.set(stack.state);
     }
 
     fn memory_error(&self) -> Error {
@@ -313,6 +428,17 @@ impl Context {
         Err(Error::time_is_over(self.limit(Setting::WallClock)))
     }
 
+    /// How many instructions are left.
+    pub(super) fn instructions_left(&self) -> i64 {
+        self.instructions.get()
+    }
+
+    /// Sets how many instructions are left, and tells how many there were.
+    pub(super) fn set_instructions(&self, left: i64) -> i64 {
+        self.clock_at.set(left - CLOCK_STEP);
+        self.instructions.replace(left)
+    }
+
     /// Takes instructions that have run from the budget: true if the call is over.
     pub(super) fn step(&self, instructions: i64) -> bool {
         if !self.is_fatal()
@@ -343,6 +469,11 @@ impl Context {
         self.fatal.take()
     }
 
+    /// The same, which goes on to end it.
+    pub(crate) fn fatal(&self) -> Option<Error> {
+        self.fatal.borrow().clone()
+    }
+
     pub(crate) fn is_fatal(&self) -> bool {
         self.fatal.borrow().is_some()
     }
@@ -358,13 +489,13 @@ impl Context {
         let message = error.to_string();
         let ends_the_call = match &error {
             Error::Store(_) | Error::Corrupt(_) | Error::Cancelled => true,
+            // One with a place is that of a function which computes an index.
+            Error::LimitExceeded(excess) if excess.limit == Limit::Instructions => {
+                excess.place.is_empty() || self.instructions.get() < 0
+            }
             Error::LimitExceeded(excess) => matches!(
                 excess.limit,
-                Limit::Instructions
-                    | Limit::Memory
-                    | Limit::WallClock
-                    | Limit::TransactionSize
-                    | Limit::OutputSize
+                Limit::Memory | Limit::WallClock | Limit::TransactionSize | Limit::OutputSize
             ),
             _ => false,
         };
@@ -428,6 +559,21 @@ impl Context {
     }
 }
 
+#[cold]
+#[inline(never)]
+fn only_reads() -> Error {
+    Error::argument(
+        "",
+        "the database can only be read here: a query is asking this function; write when the query is through",
+    )
+}
+
+#[cold]
+#[inline(never)]
+fn no_database() -> Error {
+    Error::argument("", "the database can be used only within a call")
+}
+
 /// The context of the machine that runs.
 #[inline]
 pub(crate) fn context<'a>(stack: Stack) -> &'a Context {
@@ -443,6 +589,7 @@ pub(crate) fn enter(
 ) -> c_int {
     let stack = Stack::of(state);
     let context = context(stack);
+    context.set_running(stack);
     let count = context.relaxed(|| match body(stack, context) {
         Ok(count) => count,
         Err(error) => {

@@ -95,17 +95,20 @@ pub(crate) fn write_results(stack: Stack, context: &Context, first: c_int) -> Re
             write_value(stack, context, index, 0, &place, None, &mut out)?;
         }
         if out.len() as u64 > maximum {
-            return Err(Error::limit(
-                Limit::ResultSize,
-                maximum,
-                format!("result[{}]", index + 1 - first),
-                format!(
-                    "the results have more than {maximum} bytes; return them in parts, or allow more"
-                ),
-            ));
+            return Err(results_too_large(maximum, index + 1 - first));
         }
     }
     Ok(out)
+}
+
+/// The error for results that are too large, the last of them in all.
+pub(crate) fn results_too_large(maximum: u64, last: c_int) -> Error {
+    Error::limit(
+        Limit::ResultSize,
+        maximum,
+        format!("result[{last}]"),
+        format!("the results have more than {maximum} bytes; return them in parts, or allow more"),
+    )
 }
 
 /// Appends nil, a boolean, a number or a string; false for anything else.

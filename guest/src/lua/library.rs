@@ -559,6 +559,7 @@ fn sort_copy(stack: Stack, length: i64) -> c_int {
 /// library's `randomseed`: the first number that a call asks for seeds the generator.
 pub(super) unsafe extern "C-unwind" fn random(state: *mut lua_State) -> c_int {
     let stack = Stack::of(state);
+    refuse_chance(stack);
     if !context(stack).seeded.replace(true) {
         stack.copy(lua_upvalueindex(3));
         push_seed(stack);
@@ -570,11 +571,19 @@ pub(super) unsafe extern "C-unwind" fn random(state: *mut lua_State) -> c_int {
 /// `math.randomseed`, with the first two of these upvalues. Without an argument it starts from the call's seed.
 pub(super) unsafe extern "C-unwind" fn random_seed(state: *mut lua_State) -> c_int {
     let stack = Stack::of(state);
+    refuse_chance(stack);
     context(stack).seeded.set(true);
     if stack.top() == 0 {
         push_seed(stack);
     }
     with_generator(state)
+}
+
+/// Raises where chance must not decide.
+fn refuse_chance(stack: Stack) {
+    if context(stack).is_pure.get() {
+        stack.raise(c"a function that computes an index can't use random numbers");
+    }
 }
 
 fn with_generator(state: *mut lua_State) -> c_int {

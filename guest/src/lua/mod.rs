@@ -16,8 +16,10 @@ pub(crate) mod external;
 mod host;
 mod library;
 mod memory;
+mod on_demand;
 mod require;
-mod sandbox;
+pub(crate) mod sandbox;
+mod savepoint;
 pub(crate) mod stack;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -38,6 +40,7 @@ use context::{Context, context};
 use stack::{Kind, Stack, lua_State};
 
 pub(crate) use clock::now;
+pub use on_demand::Lua;
 
 /// How deep Lua lets C and Lua call each other.
 const C_CALLS: u64 = 200;
@@ -171,7 +174,7 @@ impl Machine {
     /// # Errors
     /// `Syntax`, `Script`, `Unstorable`, `LimitExceeded`, and whatever the database found wrong.
     pub fn eval(
-        &mut self,
+        &self,
         db: Database,
         source: &str,
         arguments: &[u8],
@@ -195,7 +198,7 @@ impl Machine {
     /// # Errors
     /// `Syntax`, `Script` or `Unstorable`, and as [`Machine::eval`].
     pub fn persist(
-        &mut self,
+        &self,
         db: Database,
         table: &str,
         name: &str,
@@ -225,7 +228,7 @@ impl Machine {
     /// # Errors
     /// `InvalidArgument` if the verifier refuses the chunk, and as [`Machine::persist`].
     pub fn persist_bytecode(
-        &mut self,
+        &self,
         db: Database,
         table: &str,
         name: &str,
@@ -259,7 +262,7 @@ impl Machine {
     /// # Errors
     /// `UnknownFunction` if there is none, and as [`Machine::eval`].
     pub fn call(
-        &mut self,
+        &self,
         db: Database,
         table: &str,
         name: &str,
@@ -284,20 +287,22 @@ impl Machine {
 
     /// Tells that somebody else has committed, or that a call was rolled back: what was loaded from the store may
     /// be something else now.
-    pub fn forget(&mut self) {
+    pub fn forget(&self) {
         let keep = sandbox::has_kept(self.stack);
-        self.context
-            .relaxed(|| function::forget(self.stack, &self.context, keep));
+        self.context.relaxed(|| {
+            function::forget(self.stack, &self.context, keep);
+            function::pure::clear(self.stack, &self.context);
+        });
     }
 
     /// Tells that the last call was committed, and which objects of the store that has deleted.
-    pub fn committed(&mut self, freed: &[u32]) {
+    pub fn committed(&self, freed: &[u32]) {
         self.context
             .relaxed(|| function::committed(self.stack, &self.context, freed));
     }
 
     fn run(
-        &mut self,
+        &self,
         db: Database,
         options: &CallOptions,
         arguments: &[u8],
@@ -317,13 +322,12 @@ impl Machine {
 
     /// One call: from its limits to what it leaves behind.
     fn within<T>(
-        &mut self,
+        &self,
         mut db: Database,
         options: &CallOptions,
         body: impl FnOnce(&Machine) -> Result<T>,
     ) -> (Database, Result<T>) {
         let context = &*self.context;
-        let stack = self.stack;
         let limits = options.limits();
         if let Err(error) = limits.check("options") {
             return (db, Err(error));
@@ -331,8 +335,22 @@ impl Machine {
         let limits = db.limits().under(&limits);
         db.transaction_mut()
             .limit_writes(limits.get(Setting::TransactionSize));
-        let used = context.used();
-        context.db.replace(Some(db));
+        let result = context.lent(&mut db, || {
+            let mut result = self.begin(limits, options).and_then(|()| body(self));
+            if result.is_ok()
+                && let Err(error) = self.check_computed()
+            {
+                result = Err(error);
+            }
+            self.finish(result)
+        });
+        (db, result)
+    }
+
+    /// Begins a call, with the limits that it has.
+    #[inline(never)]
+    fn begin(&self, limits: Limits, options: &CallOptions) -> Result<()> {
+        let (stack, context) = (self.stack, &*self.context);
         context.time.set(options.time);
         context.started.set(None);
         context.seed.set(options.seed);
@@ -342,28 +360,35 @@ impl Machine {
             sandbox::enter_globals(stack, context, options.keep_globals);
         });
         context.begin(stack, limits);
-        let result = context
-            .relaxed(|| function::begin(stack, context, options.keep_globals))
-            .and_then(|()| body(self));
-        let result = match context.take_fatal() {
+        context.relaxed(|| function::begin(stack, context, options.keep_globals))
+    }
+
+    /// Ends a call, and tells what came of it.
+    fn finish<T>(&self, result: Result<T>) -> Result<T> {
+        match self.end(result.is_err()) {
             Some(fatal) => Err(fatal),
             None => result,
-        };
+        }
+    }
+
+    /// Ends a call, and tells what has ended it, if anything has.
+    #[inline(never)]
+    fn end(&self, has_failed: bool) -> Option<Error> {
+        let (stack, context) = (self.stack, &*self.context);
+        let fatal = context.take_fatal();
         context.relaxed(|| {
             stack.set_top(0);
             context.external.clear();
             require::forget(stack);
             let keep = sandbox::has_kept(stack);
-            if result.is_err() {
+            if has_failed || fatal.is_some() {
                 function::forget(stack, context, keep);
+                function::pure::clear(stack, context);
             }
             function::end(stack, context, keep);
         });
-        context.end(stack, used);
-        match context.db.take() {
-            Some(db) => (db, result),
-            None => unreachable!("the database is only lent to a call"),
-        }
+        context.end(stack);
+        fatal
     }
 
     /// Loads a function and calls it. What it returns is on the stack, above the handler of errors.
@@ -385,12 +410,12 @@ impl Machine {
             return Ok(());
         }
         context.is_uncatchable(stack, status);
-        context.relaxed(|| Err(self.failure(status)))
+        context.relaxed(|| Err(self.failure(stack, status)))
     }
 
     /// What the call failed with; the error's value is on the top.
-    fn failure(&self, status: c_int) -> Error {
-        let (stack, context) = (self.stack, &*self.context);
+    fn failure(&self, stack: Stack, status: c_int) -> Error {
+        let context = &*self.context;
         let message = stack.to_bytes(-1).unwrap_or_default();
         if let Some(error) = context.take_raised(&String::from_utf8_lossy(message)) {
             return error;
@@ -453,6 +478,13 @@ unsafe extern "C-unwind" fn explain(state: *mut lua_State) -> c_int {
     let context = context(stack);
     context.relaxed(|| {
         let message = text_of(stack, -1);
+        if context.is_raised_again.take()
+            && let Some(failure) = &*context.failure.borrow()
+            && failure.message == message
+        {
+            // It tells where the error came from.
+            return;
+        }
         stack.push_traceback(1);
         let traceback = String::from_utf8_lossy(stack.to_bytes(-1).unwrap_or_default())
             .lines()

@@ -7,9 +7,10 @@ use std::ffi::{CString, c_int};
 
 use mlua::ffi;
 
-use super::context::{Context, slot};
+use super::context::{Context, enter, slot};
 use super::stack::{Kind, Native, REGISTRY, Stack, lua_State};
 use super::{base, bigint, clock, external, library};
+use crate::error::Error;
 
 /// The libraries whose tables scripts see, but `os`.
 const LIBRARIES: &[(&str, unsafe extern "C-unwind" fn(*mut lua_State) -> c_int)] = &[
@@ -75,6 +76,8 @@ pub(super) fn open(stack: Stack, context: &Context) {
         stack.raw_get_integer(REGISTRY, slot::HOME);
         stack.raw_set_field(base, name);
     }
+    external::push_database(stack);
+    stack.raw_set_field(base, "db");
     bigint::open(stack, context, push_read_only);
     permanents(stack, base);
     // Tracebacks name functions by what is loaded.
@@ -85,9 +88,78 @@ pub(super) fn open(stack: Stack, context: &Context) {
     stack.raw_set_integer(REGISTRY, slot::BASE);
     stack.load_text(b"return x", c"=environment");
     stack.raw_set_integer(REGISTRY, slot::ENVIRONMENT);
+    push_pure(stack);
+    crate::function::pure::open(stack);
     push_globals(stack, context);
     set_globals(stack);
     crate::function::open(stack);
+}
+
+/// What functions that compute indexes find: all of these names depend on their arguments only.
+const PURE: &[&str] = &[
+    "_VERSION",
+    "assert",
+    "coroutine",
+    "error",
+    "getmetatable",
+    "ipairs",
+    "list",
+    "map",
+    "math",
+    "next",
+    "pairs",
+    "pcall",
+    "rawequal",
+    "rawget",
+    "rawlen",
+    "rawset",
+    "select",
+    "setmetatable",
+    "string",
+    "table",
+    "tonumber",
+    "tostring",
+    "type",
+    "utf8",
+    "xpcall",
+];
+
+/// Whether something of the standard library depends on its arguments only, by its name.
+pub(crate) fn is_pure_name(name: &str) -> bool {
+    let root = name.split('.').next().unwrap_or_default();
+    (PURE.contains(&root) || root == bigint::NAME) && !name.starts_with("math.random")
+}
+
+/// Pushes the globals of functions that compute indexes.
+fn push_pure(stack: Stack) {
+    stack.create_table(0, 0);
+    stack.create_table(0, 3);
+    stack.set_native(-1, "__index", pure_index);
+    stack.set_native(-1, "__newindex", base::refuse);
+    stack.push_bytes(b"read-only table");
+    stack.raw_set_field(-2, "__metatable");
+    stack.set_metatable(-2);
+}
+
+unsafe extern "C-unwind" fn pure_index(state: *mut lua_State) -> c_int {
+    enter(state, |stack, _| {
+        stack.raw_get_integer(REGISTRY, slot::BASE);
+        stack.copy(2);
+        stack.raw_get(-2);
+        let name = stack.to_bytes(2).map(std::str::from_utf8);
+        if let Some(Ok(name)) = name
+            && !stack.is_nil(-1)
+            && !PURE.contains(&name)
+        {
+            return Err(Error::argument(
+                "",
+                format!(
+                    "a function that computes an index can't use '{name}'; it has the document, and what depends on nothing else"
+                ),
+            ));
+        }
+        Ok(1)
+    })
 }
 
 /// Pushes a library's own table, which scripts never see.
@@ -173,6 +245,9 @@ fn permanents(stack: Stack, base: c_int) {
     stack.raw_set_field(-2, bigint::NAME);
     add_permanents(stack, stack.top(), permanents, "");
     stack.pop(1);
+    stack.raw_get_integer(REGISTRY, slot::METHODS);
+    add_permanents(stack, stack.top(), permanents, "db.");
+    stack.pop(1);
     stack.raw_set_integer(REGISTRY, slot::PERMANENTS);
 }
 
@@ -185,7 +260,7 @@ fn add_permanents(stack: Stack, table: c_int, permanents: c_int, before: &str) {
         let name = format!("{before}{}", name.unwrap_or_default());
         let kind = stack.kind(-1);
         if matches!(kind, Kind::Function | Kind::Table)
-            && !matches!(name.as_str(), "_home" | "Memory")
+            && !matches!(name.as_str(), "_home" | "Memory" | "db")
         {
             stack.copy(-1);
             stack.push_bytes(name.as_bytes());

@@ -1,5 +1,7 @@
 //! Conditions as a tree.
 
+use std::cell::OnceCell;
+
 use super::pattern::Pattern;
 use crate::value::{Item, Path};
 
@@ -145,6 +147,23 @@ pub enum Condition {
     Not(Box<Condition>),
     /// The comparison holds.
     Compare(Comparison),
+    /// A persisted function says yes.
+    Lua(Predicate),
+}
+
+/// A persisted function that is asked for each document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Predicate {
+    /// The table that the function is in.
+    pub table: String,
+    /// Its name there.
+    pub name: String,
+    /// What it is given behind the document and its key, as an array.
+    pub arguments: Vec<u8>,
+    /// Where it stands in the query.
+    pub place: String,
+    /// The reference to it, once it was looked for.
+    pub(super) function: OnceCell<Vec<u8>>,
 }
 
 impl Condition {

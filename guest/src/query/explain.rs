@@ -55,6 +55,7 @@ impl Map {
 /// `UnknownTable`.
 pub fn explain(db: &Database, query: &Query) -> Result<Vec<u8>> {
     let table = db.known_table(&query.table)?;
+    query.condition.prepare(db, &query.table)?;
     if let Some(cover) = Cover::find(db, query)? {
         return explain_cover(db, query, &cover);
     }
@@ -95,7 +96,7 @@ pub fn explain(db: &Database, query: &Query) -> Result<Vec<u8>> {
         write_considered(one, considered);
     }
     if query.analyze {
-        let mut search = Search::new(db.transaction(), &table, plan);
+        let mut search = Search::new(db, query, &table, plan);
         let mut rows = 0;
         search.for_each(&asked, &mut |_, _| {
             rows += 1;

@@ -31,6 +31,8 @@ impl Condition {
             }
             Condition::Not(condition) => Ok(!condition.holds(document)?),
             Condition::Compare(comparison) => comparison.holds(document),
+            // `Condition::meets` asks; nothing else comes here.
+            Condition::Lua(_) => Ok(false),
         }
     }
 }
@@ -38,7 +40,14 @@ impl Condition {
 impl Comparison {
     fn holds(&self, document: &[u8]) -> Result<bool, Exhausted> {
         let value = self.field.find(document).unwrap_or(&[NULL]);
-        Ok(match &self.operator {
+        self.operator.holds(value)
+    }
+}
+
+impl Operator {
+    /// Whether a value is as the operator asks.
+    pub(super) fn holds(&self, value: &[u8]) -> Result<bool, Exhausted> {
+        Ok(match self {
             Operator::Equal(operand) => equal(value, operand),
             Operator::NotEqual(operand) => !equal(value, operand),
             Operator::Less(operand) => ordered(value, operand, Ordering::is_lt),

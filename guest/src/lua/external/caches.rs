@@ -61,7 +61,7 @@ impl Caches {
     }
 
     /// Forgets documents: something was written.
-    pub(super) fn forget_documents(&self) {
+    pub(crate) fn forget_documents(&self) {
         self.documents.borrow_mut().clear();
     }
 
@@ -133,7 +133,7 @@ pub(super) fn document(context: &Context, inside: &Inside<'_>) -> Result<Option<
             return Ok(found.bytes.clone());
         }
     }
-    let bytes = context.with_db(|db| {
+    let bytes = context.read_db(|db| {
         let Some(table) = db.catalog().table(inside.table) else {
             return Ok(None);
         };

@@ -33,7 +33,7 @@ pub(crate) fn write_copy(
     match View::parse(bytes) {
         View::Root => {
             let mut all = documents(context, HOME, depth + 1, keep)?;
-            for name in context.with_db(|db| Ok(db.table_names()))? {
+            for name in context.read_db(|db| Ok(db.table_names()))? {
                 let mut row = Vec::new();
                 write_text(&mut row, &name);
                 all.retain(|other| !other.starts_with(&row));
@@ -75,7 +75,7 @@ pub(super) fn documents(
 ) -> Result<Vec<Vec<u8>>> {
     let mut all = Vec::new();
     let mut size = 0;
-    context.with_db(|db| {
+    context.read_db(|db| {
         let Some(cursor) = db.documents(table, None) else {
             return Ok(());
         };

@@ -46,7 +46,7 @@ pub(crate) fn push_metatable(stack: Stack, context: &Context, index: c_int) -> R
     let Some(View::Inside(inside)) = view_bytes(stack, context, index).map(View::parse) else {
         return Ok(false);
     };
-    let may_have = context.with_db(|db| {
+    let may_have = context.read_db(|db| {
         let table = db.catalog().table(inside.table);
         Ok(table.is_some_and(|table| table.has_functions))
     })?;

@@ -10,6 +10,7 @@
 mod caches;
 mod copy;
 pub(crate) mod meta;
+mod methods;
 mod read;
 mod view;
 mod write;
@@ -18,8 +19,8 @@ use std::ffi::c_int;
 
 pub(crate) use caches::Caches;
 pub(crate) use copy::write_copy;
-pub(crate) use read::{length, push_member, push_next};
-pub(crate) use view::{is_external, is_readable, push_root, push_view, view_bytes};
+pub(crate) use read::{length, push_document, push_member, push_next};
+pub(crate) use view::{is_external, is_readable, push_database, push_root, push_view, view_bytes};
 pub(crate) use write::assign;
 
 use view::View;
@@ -48,6 +49,7 @@ pub(crate) fn open(stack: Stack, context: &Context) {
     stack.raw_set_integer(REGISTRY, slot::EXTERNAL);
     push_root(stack);
     stack.raw_set_integer(REGISTRY, slot::HOME);
+    methods::open(stack);
 }
 
 fn this<'a>(stack: Stack, context: &Context) -> Result<&'a [u8]> {

@@ -4,19 +4,33 @@ use std::ffi::c_int;
 use std::rc::Rc;
 
 use super::caches::{self, Entry, Walk};
-use super::view::{Inside, View, key_at, push_view, write_document, write_table};
+use super::methods::push_method;
+use super::view::{
+    Inside, View, is_database, key_at, named_table, push_named, push_view, write_document,
+    write_table,
+};
 use crate::error::Result;
 use crate::key::{Key, PREFIX_SIZE};
 use crate::lua::context::Context;
 use crate::lua::decode::{push_scalar, push_value};
 use crate::lua::encode::write_map_key;
 use crate::lua::stack::Stack;
-use crate::name::HOME;
+use crate::name::{HOME, check_table};
+use crate::query::Subject;
 use crate::value::Item;
 
 /// Pushes the member whose key is at an index; nil if there is none.
 pub(crate) fn push_member(stack: Stack, context: &Context, bytes: &[u8], key: c_int) -> Result<()> {
     match View::parse(bytes) {
+        View::Root if is_database(bytes) => {
+            // Any table has methods, also one that is yet to come.
+            match stack.to_bytes(key).map(std::str::from_utf8) {
+                Some(Ok(name)) if check_table(name).is_ok() => push_named(stack, name),
+                _ => stack.push_nil(),
+            }
+            Ok(())
+        }
+        View::Table(_) if named_table(bytes).is_some() && push_method(stack, key) => Ok(()),
         View::Root => {
             if let Some(name) = stack
                 .to_bytes(key)
@@ -57,6 +71,17 @@ fn push_document_at(stack: Stack, context: &Context, table: &str, key: c_int) ->
     }
 }
 
+/// Pushes a document that a query has at hand.
+pub(crate) fn push_document(stack: Stack, context: &Context, subject: &Subject<'_>) -> Result<()> {
+    let mut view = Vec::new();
+    write_document(subject.table, subject.key, &mut view);
+    push_seen(stack, context, subject.value, &view)?;
+    context
+        .external
+        .remember(&view, Some(Rc::from(subject.value)));
+    Ok(())
+}
+
 fn push_inside(
     stack: Stack,
     context: &Context,
@@ -87,7 +112,7 @@ fn push_inside(
 }
 
 /// Pushes a value, a list or map as an external table.
-fn push_seen(stack: Stack, context: &Context, value: &[u8], view: &[u8]) -> Result<()> {
+pub(super) fn push_seen(stack: Stack, context: &Context, value: &[u8], view: &[u8]) -> Result<()> {
     match Item::of(value) {
         Item::List(..) | Item::Map(..) => {
             push_view(stack, view);
@@ -105,14 +130,14 @@ fn push_table(stack: Stack, name: &str) {
 
 /// Whether `_home` shows a table under this name.
 pub(super) fn is_table(context: &Context, name: &str) -> Result<bool> {
-    Ok(name != HOME && context.with_db(|db| Ok(db.has_table(name)))?)
+    Ok(name != HOME && context.read_db(|db| Ok(db.has_table(name)))?)
 }
 
 /// What `#` gives.
 pub(crate) fn length(context: &Context, bytes: &[u8]) -> Result<i64> {
     match View::parse(bytes) {
-        View::Root => context.with_db(|db| db.last_integer(HOME)),
-        View::Table(name) => context.with_db(|db| db.last_integer(name)),
+        View::Root => context.read_db(|db| db.last_integer(HOME)),
+        View::Table(name) => context.read_db(|db| db.last_integer(name)),
         View::Inside(inside) => Ok(match caches::document(context, &inside)? {
             Some(document) => caches::container(context, &document, &inside)
                 .map_or(0, |container| caches::border(&document[container..])),
@@ -130,6 +155,7 @@ pub(crate) fn push_next(
     key: c_int,
 ) -> Result<c_int> {
     let found = match View::parse(bytes) {
+        View::Root if is_database(bytes) => push_next_named(stack, context, key)?,
         View::Root => push_next_of_root(stack, context, key)?,
         View::Table(name) => match next_document(stack, context, name, key)? {
             Some((key, document)) => push_next_document(stack, context, name, &key, document)?,
@@ -169,7 +195,7 @@ fn next_document(
     };
     let mut walk = match known {
         Some(walk) => walk,
-        None => match context.with_db(|db| Ok(db.documents(table, after.as_ref())))? {
+        None => match context.read_db(|db| Ok(db.documents(table, after.as_ref())))? {
             Some(cursor) => Walk {
                 table: table.into(),
                 last,
@@ -178,7 +204,7 @@ fn next_document(
             None => return Ok(None),
         },
     };
-    let found = context.with_db(|db| {
+    let found = context.read_db(|db| {
         let Some((key, document)) = walk.cursor.next(db.transaction())? else {
             return Ok(None);
         };
@@ -209,7 +235,7 @@ fn push_next_document(
     Ok(true)
 }
 
-fn push_key(stack: Stack, key: &Key) {
+pub(super) fn push_key(stack: Stack, key: &Key) {
     match key {
         Key::Integer(int) => stack.push_integer(*int),
         Key::Text(text) => stack.push_bytes(text.as_bytes()),
@@ -220,7 +246,7 @@ fn push_key(stack: Stack, key: &Key) {
 /// The root's own values and its tables, in one order of names.
 fn push_next_of_root(stack: Stack, context: &Context, key: c_int) -> Result<bool> {
     let after = key_at(stack, key).transpose()?;
-    let table = context.with_db(|db| {
+    let table = context.read_db(|db| {
         let mut tables = db.catalog().tables().map(|(name, _)| name);
         Ok(match &after {
             None | Some(Key::Integer(_)) => tables.next(),
@@ -238,6 +264,20 @@ fn push_next_of_root(stack: Stack, context: &Context, key: c_int) -> Result<bool
         (Some(table), None) => push_next_table(stack, &table),
         (None, None) => Ok(false),
     }
+}
+
+/// The tables that are there, for `db`.
+fn push_next_named(stack: Stack, context: &Context, key: c_int) -> Result<bool> {
+    let after = stack.to_bytes(key).unwrap_or_default();
+    let name = context.read_db(|db| {
+        let mut tables = db.catalog().tables().map(|(name, _)| name);
+        let next = tables.find(|name| name.as_bytes() > after);
+        Ok(next.map(str::to_string))
+    })?;
+    let Some(name) = name else { return Ok(false) };
+    stack.push_bytes(name.as_bytes());
+    push_named(stack, &name);
+    Ok(true)
 }
 
 fn push_next_table(stack: Stack, name: &Key) -> Result<bool> {

@@ -16,6 +16,10 @@ static VIEW: u8 = 0;
 const ROOT: u8 = 0;
 const TABLE: u8 = 1;
 const INSIDE: u8 = 2;
+/// As the root, but for tables with methods: `db`.
+const DATABASE: u8 = 3;
+/// As a table, with methods.
+const NAMED: u8 = 4;
 
 /// A view, read from the bytes that an external table keeps.
 #[derive(Debug, Clone, Copy)]
@@ -46,7 +50,7 @@ impl<'a> View<'a> {
     pub(crate) fn parse(bytes: &'a [u8]) -> View<'a> {
         let text = |bytes: &'a [u8]| std::str::from_utf8(bytes).unwrap_or_default();
         match bytes.split_first() {
-            Some((&TABLE, name)) => View::Table(text(name)),
+            Some((&(TABLE | NAMED), name)) => View::Table(text(name)),
             Some((&INSIDE, rest)) => {
                 let (table, rest) = rest[1..].split_at(usize::from(rest[0]));
                 let key_size = usize::from(u16::from_be_bytes([rest[0], rest[1]]));
@@ -131,8 +135,10 @@ fn push_step(path: &mut String, step: &[u8]) {
 /// Whether bytes that come from the store are a view.
 pub(crate) fn is_readable(bytes: &[u8]) -> bool {
     match bytes.split_first() {
-        Some((&ROOT, rest)) => rest.is_empty(),
-        Some((&TABLE, name)) => std::str::from_utf8(name).is_ok_and(|n| check_table(n).is_ok()),
+        Some((&(ROOT | DATABASE), rest)) => rest.is_empty(),
+        Some((&(TABLE | NAMED), name)) => {
+            std::str::from_utf8(name).is_ok_and(|n| check_table(n).is_ok())
+        }
         Some((&INSIDE, rest)) => is_inside(rest).is_some(),
         _ => false,
     }
@@ -158,6 +164,29 @@ fn is_inside(rest: &[u8]) -> Option<()> {
 pub(crate) fn write_table(name: &str, out: &mut Vec<u8>) {
     out.push(TABLE);
     out.extend_from_slice(name.as_bytes());
+}
+
+/// Whether a view is that of `db`.
+pub(super) fn is_database(view: &[u8]) -> bool {
+    view.first() == Some(&DATABASE)
+}
+
+/// The name of a table of `db`; none for any other view.
+pub(super) fn named_table(view: &[u8]) -> Option<&str> {
+    match view.split_first() {
+        Some((&NAMED, name)) => std::str::from_utf8(name).ok(),
+        _ => None,
+    }
+}
+
+/// Pushes a table of `db`.
+pub(super) fn push_named(stack: Stack, name: &str) {
+    push_view(stack, &[&[NAMED], name.as_bytes()].concat());
+}
+
+/// Pushes `db`.
+pub(crate) fn push_database(stack: Stack) {
+    push_view(stack, &[DATABASE]);
 }
 
 /// Appends the view of a document. Names and keys have been checked, so their lengths fit.

@@ -4,8 +4,11 @@ use std::ffi::c_int;
 use std::rc::Rc;
 
 use super::caches;
+use super::methods::is_method;
 use super::read::is_table;
-use super::view::{Inside, View, checked_key, key_at, view_bytes, write_document, write_table};
+use super::view::{
+    Inside, View, checked_key, key_at, named_table, view_bytes, write_document, write_table,
+};
 use crate::error::{Error, Result};
 use crate::function::{Saver, bind};
 use crate::key::Key;
@@ -27,7 +30,14 @@ pub(crate) fn assign(
     match &view {
         View::Root => assign_root(stack, context, &view, key, value),
         View::Table(name) => {
-            if !is_table(context, name)? {
+            if named_table(bytes).is_some() {
+                if stack.to_bytes(key).is_some_and(is_method) {
+                    return Err(Error::argument(
+                        view.member_path(stack, key),
+                        "is a method of tables of db; write the document of this name through _home",
+                    ));
+                }
+            } else if !is_table(context, name)? {
                 return Err(gone(&view.path()));
             }
             let document_key = checked_key(stack, key)?;

@@ -218,7 +218,7 @@ impl Snapshot for Broken {
 
 #[test]
 fn a_store_that_fails_ends_the_call_whatever_the_script_catches() {
-    let mut bench = Bench::new();
+    let bench = Bench::new();
     for source in [
         "return pcall(function() return _home.x end)",
         "return _home.x",

@@ -3,15 +3,17 @@
 use super::path::{MAX_STEPS, parse_path};
 use crate::bytes::sort;
 use crate::error::{Error, Result};
+use crate::index::computed_path;
 use crate::members::Members;
 use crate::query::condition::{
-    Comparison, Condition, Interval, OPERATORS, Operator, Types, type_names,
+    Comparison, Condition, Interval, OPERATORS, Operator, Predicate, Types, type_names,
 };
 use crate::query::pattern::Pattern;
-use crate::value::{Item, NULL, class, elements, encode_ordered, equal, skip_ordered};
+use crate::value::{
+    Item, NULL, Path, class, elements, encode_ordered, entries, equal, skip_ordered,
+};
 
-const SHAPE: &str =
-    "a condition is {\"field\", \"op\", \"value\"}, {\"and\": […]}, {\"or\": […]} or {\"not\": …}";
+const SHAPE: &str = "a condition is {\"field\", \"op\", \"value\"}, {\"and\": […]}, {\"or\": […]}, {\"not\": …} or {\"lua\": …}";
 
 /// Reads a condition that is inside of `depth` others.
 ///
@@ -24,9 +26,9 @@ pub(crate) fn parse_condition(condition: &[u8], place: &str, depth: usize) -> Re
             "more than 64 conditions are inside each other",
         ));
     }
-    let names = ["field", "op", "value", "and", "or", "not"];
+    let names = ["field", "op", "value", "and", "or", "not", "lua"];
     let members = Members::read(condition, place, &names, SHAPE, Error::query)?;
-    if let Some(name) = ["and", "or", "not"]
+    if let Some(name) = ["and", "or", "not", "lua"]
         .into_iter()
         .find(|name| members.get(name).is_some())
     {
@@ -38,6 +40,9 @@ pub(crate) fn parse_condition(condition: &[u8], place: &str, depth: usize) -> Re
         if name == "not" {
             let inner = parse_condition(value, &place, depth + 1)?;
             return Ok(Condition::Not(Box::new(inner)));
+        }
+        if name == "lua" {
+            return Predicate::parse(value, &place).map(Condition::Lua);
         }
         let Item::List(..) = Item::of(value) else {
             return Err(Error::query(place, "it is no array of conditions"));
@@ -55,11 +60,7 @@ pub(crate) fn parse_condition(condition: &[u8], place: &str, depth: usize) -> Re
             _ => Condition::Or(conditions),
         });
     }
-    let field = parse_path(
-        members.need("field")?,
-        &members.place("field"),
-        Error::query,
-    )?;
+    let field = parse_field(members.need("field")?, &members.place("field"))?;
     let op = members.text("op")?;
     let op = op.ok_or_else(|| members.wrong("op", "the operator is missing"))?;
     if !OPERATORS.contains(&op) {
@@ -78,6 +79,15 @@ pub(crate) fn parse_condition(condition: &[u8], place: &str, depth: usize) -> Re
     } else {
         comparison
     })
+}
+
+/// A path, or a map with the name of an index that computes values.
+fn parse_field(field: &[u8], place: &str) -> Result<Path> {
+    let mut members = entries(field).map(|(key, value)| (Item::of(key), Item::of(value)));
+    match (members.next(), members.next()) {
+        (Some((Item::Text("index"), Item::Text(name))), None) => Ok(computed_path(name)),
+        _ => parse_path(field, place, Error::query),
+    }
 }
 
 fn parse_operator(op: &str, members: &Members, depth: usize) -> Result<Operator> {

@@ -153,6 +153,12 @@ pub(super) fn parse_grouping(members: &Members, query: &mut Query) -> Result<()>
         Some(having) => parse_condition(having, "having", 0)?,
         None => Condition::always(),
     };
+    if let Some(predicate) = having.predicate() {
+        return Err(Error::query(
+            predicate.place.clone(),
+            "a predicate is asked for documents, not for rows; move it to where",
+        ));
+    }
     resolve_all(&mut having, &names)?;
     for (number, field) in query.sort.iter_mut().enumerate() {
         resolve(&mut field.field, &names, &format!("sort[{number}]"))?;
@@ -172,6 +178,7 @@ fn resolve_all(condition: &mut Condition, names: &[&[u8]]) -> Result<()> {
             .try_for_each(|condition| resolve_all(condition, names)),
         Condition::Not(condition) => resolve_all(condition, names),
         Condition::Compare(comparison) => resolve(&mut comparison.field, names, "having"),
+        Condition::Lua(_) => Ok(()),
     }
 }
 

@@ -79,6 +79,8 @@ pub fn parse(query: &[u8]) -> Result<Query> {
     parsed.after = match members.get("after").map(Item::of) {
         None | Some(Item::Null) => None,
         Some(Item::Bytes(cursor)) => Some(cursor.to_vec()),
+        // Lua's strings are texts if they can be.
+        Some(Item::Text(cursor)) => Some(cursor.as_bytes().to_vec()),
         Some(_) => {
             return Err(members.wrong(
                 "after",

@@ -3,8 +3,8 @@
 mod page;
 mod walk;
 
-pub(crate) use page::place_behind;
 pub use page::{Page, page};
+pub(crate) use page::{part, place_behind};
 pub(crate) use walk::{Search, Visit};
 
 use super::parse::Query;
@@ -75,11 +75,16 @@ pub fn run(db: &Database, query: &Query) -> Result<Vec<u8>> {
 fn write_row(query: &Query, key: &[u8], document: &[u8], out: &mut Vec<u8>) -> Result<()> {
     write_array_head(out, 2);
     write_encoded_key(key, out)?;
+    write_selected(query, document, out);
+    Ok(())
+}
+
+/// Appends what is selected of a document.
+pub(crate) fn write_selected(query: &Query, document: &[u8], out: &mut Vec<u8>) {
     match &query.select {
         Some(columns) => super::project::write(columns, document, out),
         None => out.extend_from_slice(document),
     }
-    Ok(())
 }
 
 /// How many rows [`run`] would return.
@@ -109,18 +114,19 @@ pub fn count(db: &Database, query: &Query) -> Result<u64> {
         return Ok(within(all));
     }
     let table = db.known_table(&query.table)?;
+    query.condition.prepare(db, &query.table)?;
     let unsorted = Query {
         sort: Vec::new(),
         ..query.clone()
     };
     let plan = Plan::choose(&unsorted, &table, db.transaction(), false)?;
-    let search = Search::new(db.transaction(), &table, plan);
+    let search = Search::new(db, query, &table, plan);
     if search.plan.filter.is_always() {
         return search.count().map(within);
     }
     let mut all = 0;
-    search.walk(usize::MAX, &mut |_, document| {
-        all += u64::from(search.meets(document)?);
+    search.walk(usize::MAX, &mut |key, document| {
+        all += u64::from(search.meets(key, document)?);
         Ok(enough.is_none_or(|enough| all < enough))
     })?;
     Ok(within(all))
@@ -129,8 +135,9 @@ pub fn count(db: &Database, query: &Query) -> Result<u64> {
 /// Calls `visit` with the key and document of each result, in order.
 pub(crate) fn for_each(db: &Database, query: &Query, visit: &mut Visit) -> Result<()> {
     let table = db.known_table(&query.table)?;
+    query.condition.prepare(db, &query.table)?;
     let plan = Plan::choose(query, &table, db.transaction(), false)?;
-    Search::new(db.transaction(), &table, plan).for_each(query, visit)
+    Search::new(db, query, &table, plan).for_each(query, visit)
 }
 
 impl Search<'_> {
@@ -173,7 +180,7 @@ impl Search<'_> {
         let mut seen = 0usize;
         let mut passed = behind.is_empty();
         let mut found = |key: &[u8], document: &[u8]| {
-            if !self.meets(document)? {
+            if !self.meets(key, document)? {
                 return Ok(true);
             }
             if !passed {
@@ -206,7 +213,7 @@ impl Search<'_> {
     ) -> Result<()> {
         let mut sorter = Sorter::new(most);
         self.walk(usize::MAX, &mut |key, document| {
-            if !self.meets(document)? {
+            if !self.meets(key, document)? {
                 return Ok(true);
             }
             let place = place_of(&query.sort, document, key);

@@ -1,6 +1,6 @@
 //! Pages: a part of a result, and the cursor behind which the next one begins.
 
-use super::{Rows, for_each, write_row};
+use super::{Rows, Visit, for_each, write_row};
 use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::index::hash;
@@ -43,13 +43,28 @@ pub fn page(db: &Database, query: &Query) -> Result<Page> {
             "rows made of many documents have no cursor; use run, with limit and offset",
         ));
     }
+    let mut rows = Rows::default();
+    let next = part(db, query, &mut |key, document| {
+        rows.add(|out| write_row(query, key, document, out))?;
+        Ok(true)
+    })?;
+    Ok(Page {
+        rows: rows.finish(),
+        next,
+    })
+}
+
+/// Calls `visit` with the key and document of each row that the limit allows, and tells the cursor for those behind.
+///
+/// # Errors
+/// As [`page`], but that there must be no groups.
+pub(crate) fn part(db: &Database, query: &Query, visit: &mut Visit) -> Result<Option<Vec<u8>>> {
     let limit = query.limit.unwrap_or(u64::MAX);
     // One more tells whether there is another page.
     let wider = Query {
         limit: query.limit.map(|limit| limit.saturating_add(1)),
         ..query.clone()
     };
-    let mut rows = Rows::default();
     let (mut left, mut last, mut next) = (limit, Vec::new(), None);
     for_each(db, &wider, &mut |key, document| {
         if left == 0 {
@@ -60,13 +75,9 @@ pub fn page(db: &Database, query: &Query) -> Result<Page> {
         if left == 0 {
             last = place_of(&query.sort, document, key);
         }
-        rows.add(|out| write_row(query, key, document, out))?;
-        Ok(true)
+        visit(key, document)
     })?;
-    Ok(Page {
-        rows: rows.finish(),
-        next: next.filter(|_| limit > 0),
-    })
+    Ok(next.filter(|_| limit > 0))
 }
 
 /// The place behind which a query begins, by its cursor.

@@ -5,9 +5,12 @@ use std::cell::Cell;
 use super::too_large;
 use crate::bytes::sort;
 use crate::catalog::Table;
+use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::key::{PREFIX_SIZE, prefix, space};
+use crate::query::parse::Query;
 use crate::query::plan::{Access, Plan, Walk};
+use crate::query::predicate::Subject;
 use crate::store::{Cursor, Direction, Transaction};
 
 /// Documents that an index leads to are fetched so many at a time.
@@ -24,6 +27,10 @@ pub(crate) struct Search<'a> {
     pub transaction: &'a Transaction,
     pub table: &'a Table,
     pub plan: Plan,
+    /// Whether documents are tested by Lua.
+    needs_lua: bool,
+    db: &'a Database,
+    name: &'a str,
     /// Index entries that were met.
     pub entries: Cell<u64>,
     /// Documents that were read.
@@ -35,19 +42,26 @@ fn more(count: &Cell<u64>) {
 }
 
 impl<'a> Search<'a> {
-    pub fn new(transaction: &'a Transaction, table: &'a Table, plan: Plan) -> Self {
+    pub fn new(db: &'a Database, query: &'a Query, table: &'a Table, plan: Plan) -> Self {
         Search {
-            transaction,
+            transaction: db.transaction(),
             table,
+            needs_lua: plan.filter.needs_lua(),
             plan,
+            db,
+            name: &query.table,
             entries: Cell::new(0),
             documents: Cell::new(0),
         }
     }
 
     /// Whether a document meets what the ranges leave open.
-    pub fn meets(&self, document: &[u8]) -> Result<bool> {
+    pub fn meets(&self, key: &[u8], document: &[u8]) -> Result<bool> {
         more(&self.documents);
+        if self.needs_lua {
+            let subject = Subject::new(self.db, self.name, key, document);
+            return self.plan.filter.meets(&subject);
+        }
         Ok(self.plan.filter.holds(document)?)
     }
 
