@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use crate::error::{Error, Result};
 use crate::index::Definition;
-use crate::key::space;
+use crate::key::{Key, space};
 use crate::limits::Limits;
 use crate::name::{HOME, check_index, check_table};
 use crate::store::Transaction;
@@ -57,6 +57,46 @@ pub struct Index {
     pub sparse: bool,
     /// What computes the value of the one field; none for values that documents have.
     pub function: Option<Function>,
+    /// How far it is; none for one that is ready.
+    pub build: Option<Build>,
+}
+
+/// How far an index is that has entries for a part of the documents: of those up to a key.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Build {
+    /// The key of the last document that has entries, encoded; empty if none has.
+    pub last: Vec<u8>,
+    /// Whether the index is being removed.
+    pub removing: bool,
+    /// How many documents have been gone through; going back, how many are left.
+    pub done: u64,
+    /// How many documents there were at the beginning.
+    pub total: u64,
+}
+
+impl Build {
+    /// Appends it as callers see it.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let phase = if self.removing {
+            "removing"
+        } else {
+            "building"
+        };
+        write_build(phase, self.done, self.total, out);
+    }
+}
+
+/// Appends how far an index is.
+pub(crate) fn write_build(phase: &str, done: u64, total: u64, out: &mut Vec<u8>) {
+    let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    write_map_head(out, 3);
+    write_text(out, "done");
+    write_int(out, number(done));
+    write_text(out, "phase");
+    write_text(out, phase);
+    write_text(out, "total");
+    // Documents may have come in the meantime.
+    write_int(out, number(total.max(done)));
 }
 
 /// A table.
@@ -288,7 +328,11 @@ pub(crate) fn check_record(name: &[u8], record: &[u8]) -> Result<()> {
         last = &index.name;
         // What may be defined is known in one place.
         let mut definition = Vec::new();
-        index.write_definition(&mut definition);
+        let ready = Index {
+            build: None,
+            ..Index::clone(index)
+        };
+        ready.write_definition(&mut definition);
         if !Definition::parse(&definition)?.is_of(index) {
             return Err(unreadable());
         }
@@ -345,6 +389,7 @@ fn read_index(record: &[u8]) -> Result<Index> {
             (Item::Text("hash"), Item::Bool(hash)) => index.hash = hash,
             (Item::Text("sparse"), Item::Bool(sparse)) => index.sparse = sparse,
             (Item::Text("unique"), Item::Bool(unique)) => index.unique = unique,
+            (Item::Text("build"), Item::List(..)) => index.build = Some(read_build(value)?),
             (Item::Text("fields"), Item::List(..)) => {
                 index.fields = elements(value)
                     .map(|path| Field {
@@ -384,7 +429,37 @@ fn read_index(record: &[u8]) -> Result<Index> {
     Ok(index)
 }
 
+fn read_build(record: &[u8]) -> Result<Build> {
+    let mut parts = elements(record).map(Item::of);
+    match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (
+            Some(Item::Bytes(last)),
+            Some(Item::Bool(removing)),
+            Some(Item::Int(done)),
+            Some(Item::Int(total)),
+        ) if last.is_empty() || Key::decode(last).is_ok() => Ok(Build {
+            last: last.to_vec(),
+            removing,
+            done: u64::try_from(done).map_err(|_| unreadable())?,
+            total: u64::try_from(total).map_err(|_| unreadable())?,
+        }),
+        _ => Err(unreadable()),
+    }
+}
+
 impl Index {
+    /// Whether it has entries for all documents, so that queries may use it.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.build.is_none()
+    }
+
+    /// Whether it has entries for the document of this key, encoded.
+    #[must_use]
+    pub fn covers(&self, key: &[u8]) -> bool {
+        self.build.as_ref().is_none_or(|build| *key <= *build.last)
+    }
+
     /// Appends the record of the index. What is not set is left out, so that a plain index is what it always was.
     fn write_record(&self, out: &mut Vec<u8>) {
         let marks = [
@@ -398,7 +473,8 @@ impl Index {
         ];
         let set = flags.iter().filter(|(_, set)| *set).count()
             + marks.iter().filter(|(_, mark)| mark.is_some()).count()
-            + usize::from(self.function.is_some());
+            + usize::from(self.function.is_some())
+            + usize::from(self.build.is_some());
         let flag = |out: &mut Vec<u8>, (name, set): (&str, bool)| {
             if set {
                 write_text(out, name);
@@ -411,6 +487,15 @@ impl Index {
         flag(out, flags[0]);
         write_text(out, "name");
         write_text(out, &self.name);
+        if let Some(build) = &self.build {
+            let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+            write_text(out, "build");
+            write_array_head(out, 4);
+            write_bytes(out, &build.last);
+            write_bool(out, build.removing);
+            write_int(out, number(build.done));
+            write_int(out, number(build.total));
+        }
         write_text(out, "fields");
         write_array_head(out, self.fields.len());
         self.fields
@@ -447,11 +532,15 @@ impl Index {
     pub fn write_definition(&self, out: &mut Vec<u8>) {
         let flags = [("sparse", self.sparse), ("unique", self.unique)];
         let set = flags.iter().filter(|(_, set)| *set).count();
-        write_map_head(out, 3 + set);
+        write_map_head(out, 3 + set + usize::from(self.build.is_some()));
         write_text(out, "kind");
         write_text(out, if self.hash { "hash" } else { "btree" });
         write_text(out, "name");
         write_text(out, &self.name);
+        if let Some(build) = &self.build {
+            write_text(out, "build");
+            build.write(out);
+        }
         if self.function.is_none() {
             write_text(out, "fields");
             write_array_head(out, self.fields.len());

@@ -209,6 +209,12 @@ impl Database {
         std::mem::take(&mut self.doubts)
     }
 
+    /// Bytes of the results of queries that an instance keeps, at the most.
+    #[must_use]
+    pub fn cache_size(&self) -> u64 {
+        self.limits().get(Setting::CacheSize)
+    }
+
     /// Bytes of a persisted function's bytecode, at the most.
     #[must_use]
     pub fn function_size(&self) -> u64 {
@@ -347,8 +353,7 @@ impl Database {
         self.transaction
             .delete_prefix(&prefix(space::DOCUMENT, table.id))?;
         for index in &table.indexes {
-            self.transaction
-                .delete_prefix(&prefix(space::INDEX, index.id))?;
+            crate::index::clear(&mut self.transaction, index)?;
         }
         Ok(())
     }

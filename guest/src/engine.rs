@@ -15,7 +15,7 @@ use crate::key::{Key, PREFIX_SIZE, document_key, prefix, space, successor, write
 use crate::limits::Limits;
 use crate::lua::{CallOptions, Console, HostFunctions, Lua, Machine};
 use crate::name::HOME;
-use crate::query;
+use crate::query::{self, Cache, Kind, is_kept};
 use crate::store::{Cursor, Direction, Store, Transaction};
 use crate::value::{
     Item, accept, accept_argument, elements, without_metatables, write_array_head, write_int,
@@ -75,6 +75,7 @@ pub struct Engine {
     cache: CatalogCache,
     lua: Rc<Lua>,
     statistics: Statistics,
+    results: Cache,
 }
 
 #[expect(
@@ -91,6 +92,7 @@ impl Engine {
             cache: CatalogCache::default(),
             lua: Lua::new(console, None),
             statistics: Statistics::default(),
+            results: Cache::default(),
         }
     }
 
@@ -134,7 +136,10 @@ impl Engine {
         let functions = db
             .transaction()
             .has_written(&[space::OBJECT], &[space::COUNT + 1]);
+        let survivors = self.results.survivors(&db);
         self.cache = db.commit()?;
+        let version = self.cache.version().unwrap_or_default();
+        self.results.committed(survivors, version);
         if let Some(machine) = self.lua.made().filter(|_| functions) {
             machine.forget();
         }
@@ -148,13 +153,16 @@ impl Engine {
     ) -> Result<Vec<u8>> {
         let db = self.begin()?;
         let machine = self.lua.machine()?;
+        let results = &mut self.results;
         let (mut db, result) = work(machine, db);
         let done = result.and_then(|result| {
             let freed = function::collect(&mut db)?;
-            Ok((db.commit()?, freed, result))
+            let survivors = results.survivors(&db);
+            Ok((db.commit()?, survivors, freed, result))
         });
         match done {
-            Ok((cache, freed, result)) => {
+            Ok((cache, survivors, freed, result)) => {
+                results.committed(survivors, cache.version().unwrap_or_default());
                 machine.committed(&freed);
                 self.cache = cache;
                 Ok(result)
@@ -276,6 +284,25 @@ impl Engine {
         self.write(|db| index::remove(db, table, name))
     }
 
+    pub fn indexes_build_step(&mut self, table: &str, name: &str) -> Result<Vec<u8>> {
+        self.write(|db| {
+            let mut out = Vec::new();
+            index::step(db, table, name)?.write(&mut out);
+            Ok(out)
+        })
+    }
+
+    pub fn indexes_statistics(&mut self, table: &str, name: &str) -> Result<Vec<u8>> {
+        self.read(|db| {
+            let table_name = table;
+            let table = db.known_table(table)?;
+            let index = index::known(&table, table_name, name)?;
+            let mut out = Vec::new();
+            index::write_statistics(db, &table, &index, &mut out)?;
+            Ok(out)
+        })
+    }
+
     pub fn indexes_list(&mut self, table: &str) -> Result<Vec<IndexInfo>> {
         self.read(|db| {
             let table = db.known_table(table)?;
@@ -288,9 +315,8 @@ impl Engine {
     }
 
     pub fn queries_run(&mut self, query: &[u8]) -> Result<Vec<u8>> {
-        let query = parse_query(query)?;
-        self.read(|db| {
-            let rows = query::run(db, &query)?;
+        self.kept(Kind::Run, query, |db, query| {
+            let rows = query::run(db, query)?;
             Ok(outward(db, &query.table, rows))
         })
     }
@@ -301,13 +327,49 @@ impl Engine {
     }
 
     pub fn queries_count(&mut self, query: &[u8]) -> Result<u64> {
-        let query = parse_query(query)?;
-        self.read(|db| query::count(db, &query))
+        let count = self.kept(Kind::Count, query, |db, query| {
+            query::count(db, query).map(|count| count.to_be_bytes().to_vec())
+        })?;
+        let count = count.try_into().map(u64::from_be_bytes);
+        Ok(count.unwrap_or_default())
+    }
+
+    /// The result of a query, from the cache if it is there.
+    fn kept(
+        &mut self,
+        kind: Kind,
+        query: &[u8],
+        work: fn(&Database, &query::Query) -> Result<Vec<u8>>,
+    ) -> Result<Vec<u8>> {
+        let mut results = std::mem::take(&mut self.results);
+        let result = self.read(|db| {
+            if let Some(result) = results.get(db, kind, query) {
+                return Ok(result);
+            }
+            let parsed = parse_query(query)?;
+            let before = db.transaction().scanned();
+            let result = work(db, &parsed)?;
+            if is_kept(query) {
+                let walked = db.transaction().scanned() - before;
+                results.put(db, kind, query, &parsed.table, walked, &result);
+            }
+            Ok(result)
+        });
+        self.results = results;
+        result
     }
 
     pub fn queries_explain(&mut self, query: &[u8]) -> Result<Vec<u8>> {
-        let query = parse_query(query)?;
-        self.read(|db| query::explain(db, &query))
+        let parsed = parse_query(query)?;
+        let mut results = std::mem::take(&mut self.results);
+        // The same query, but for what it asks of `explain`.
+        let asked = query::without_explain(query);
+        let result = self.read(|db| {
+            let cached = parsed.analyze && results.has(db, Kind::Run, &asked);
+            query::explain(db, &parsed, cached)
+        });
+        self.results = results;
+        result
     }
 
     pub fn lua_eval(
@@ -398,6 +460,7 @@ impl Engine {
     }
 
     pub fn admin_stats(&mut self) -> Result<Vec<u8>> {
+        let kept = self.results.numbers();
         self.read(|db| {
             let functions = function::list(db, None)?.len() as u64;
             let tables = table_infos(db)?;
@@ -407,9 +470,15 @@ impl Engine {
                 write_int(out, i64::try_from(count).unwrap_or(i64::MAX));
             };
             let mut out = Vec::new();
-            write_map_head(&mut out, 7);
+            write_map_head(&mut out, 8);
             write_text(&mut out, "lua");
             write_text(&mut out, Machine::release());
+            write_text(&mut out, "cache");
+            write_map_head(&mut out, kept.len());
+            for (name, number) in kept {
+                write_text(&mut out, name);
+                write_count(&mut out, number);
+            }
             write_text(&mut out, "format");
             write_int(&mut out, FORMAT);
             write_text(&mut out, "tables");

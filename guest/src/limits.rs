@@ -15,10 +15,11 @@ pub enum Setting {
     OutputSize,
     TransactionSize,
     FunctionSize,
+    CacheSize,
 }
 
 /// How many there are.
-const COUNT: usize = 8;
+const COUNT: usize = 9;
 
 /// What can be said of one limit.
 struct Rule {
@@ -47,6 +48,7 @@ const RULES: [Rule; COUNT] = [
     rule("output-size", 0, 64 << 20, 1 << 30),
     rule("transaction-size", 1024, 512 << 20, 512 << 20),
     rule("function-size", 1, 100 << 10, 16 << 20),
+    rule("cache-size", 0, 4 << 20, 256 << 20),
 ];
 
 /// Limits that were set; all others have their defaults.
@@ -122,7 +124,7 @@ impl Limits {
     /// Appends what was set, as a map in deterministic order.
     pub fn write(&self, out: &mut Vec<u8>) {
         // Shorter names first, then bytewise: the order of their encodings.
-        const ORDER: [usize; COUNT] = [0, 3, 2, 5, 4, 1, 7, 6];
+        const ORDER: [usize; COUNT] = [0, 8, 3, 2, 5, 4, 1, 7, 6];
         write_map_head(out, self.0.iter().flatten().count());
         for place in ORDER {
             if let Some(value) = self.0[place] {

@@ -6,6 +6,7 @@ import type { Value } from './cbor/values.ts';
 import type { Code, Engine } from './engine/engine.ts';
 import { loadCode, makeEngine } from './engine/engine.ts';
 import { CuError } from './errors.ts';
+import { buildIndex, dropIndex, type IndexOptions, type IndexStatistics } from './indexes.ts';
 import {
   type CallOptions,
   checkName,
@@ -174,10 +175,21 @@ export class Database {
     return this.raw.tables.drop(checkText(table, 'table'));
   }
 
-  /** Makes an index, and the table if there is none. A string or an array stands for its fields. */
+  /**
+   * Makes an index, and the table if there is none. A string or an array stands for its fields.
+   *
+   * With options, it is built in steps, each a call of its own: no call is long, and memory does not grow with the
+   * table. No query uses it until the last step. If the page is closed in between, the same call goes on where it was.
+   * If it rejects, nothing is left of the index.
+   *
+   * ```ts
+   * await db.createIndex('cities', 'population', { onProgress: ({ done, total }) => show(done / total) });
+   * ```
+   */
   async createIndex(
     table: string,
     definition: IndexDefinition | string | readonly FieldPath[],
+    options?: IndexOptions,
   ): Promise<IndexInfo> {
     const full =
       typeof definition === 'string'
@@ -185,22 +197,28 @@ export class Database {
         : isList(definition)
           ? { fields: definition }
           : definition;
-    return indexInfo(
-      await this.raw.indexes.create(
-        checkText(table, 'table'),
-        encode(full as unknown as Value, 'definition'),
-      ),
-    );
+    checkText(table, 'table');
+    if (options === undefined) {
+      return indexInfo(await this.raw.indexes.create(table, encode(full as unknown as Value, 'definition')));
+    }
+    const inSteps = encode({ ...full, background: true } as unknown as Value, 'definition');
+    return indexInfo(await buildIndex(this.raw.indexes, table, inSteps, options));
   }
 
   /** Removes an index; false if there was none. */
   async dropIndex(table: string, name: string): Promise<boolean> {
-    return this.raw.indexes.drop(checkText(table, 'table'), checkText(name, 'name'));
+    return dropIndex(this.raw.indexes, checkText(table, 'table'), checkText(name, 'name'));
   }
 
   /** The indexes of a table. */
   async indexes(table: string): Promise<IndexInfo[]> {
     return (await this.raw.indexes.list(checkText(table, 'table'))).map(indexInfo);
+  }
+
+  /** What an index holds, in numbers. */
+  async indexStatistics(table: string, name: string): Promise<IndexStatistics> {
+    const statistics = await this.raw.indexes.statistics(checkText(table, 'table'), checkText(name, 'name'));
+    return decode(statistics) as unknown as IndexStatistics;
   }
 
   /**

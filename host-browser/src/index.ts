@@ -13,6 +13,7 @@ export { CuFloat, CuFunctionRef, type Value } from './cbor/values.ts';
 export { Database, open } from './database.ts';
 export type { HostFunctions } from './engine/host.ts';
 export { CuError, type ErrorCode, type ErrorInfo, type LimitName } from './errors.ts';
+export type { HistogramPart, IndexOptions, IndexProgress, IndexStatistics } from './indexes.ts';
 export type { CallOptions, Limits, LimitsInForce, OpenOptions } from './options.ts';
 export type { Raw } from './raw.ts';
 export type { Durability, StorageInfo } from './store/journal.ts';

@@ -56,7 +56,7 @@ const CALL_LIMITS = [
   'outputSize',
   'transactionSize',
 ] as const;
-const LIMITS = [...CALL_LIMITS, 'functionSize'] as const;
+const LIMITS = [...CALL_LIMITS, 'functionSize', 'cacheSize'] as const;
 
 /**
  * The limits of a database's calls, kept in the database; a call's options override them. What is absent has its

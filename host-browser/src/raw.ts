@@ -16,7 +16,7 @@ const MODES: { readonly [Interface in keyof Engine]: { readonly [Name in keyof E
   {
     tables: { list: 'read', drop: 'write' },
     documents: { get: 'read', put: 'write', delete: 'write', getMany: 'read', scan: 'read', apply: 'write' },
-    indexes: { create: 'write', drop: 'write', list: 'read' },
+    indexes: { create: 'write', buildStep: 'write', drop: 'write', list: 'read', statistics: 'read' },
     queries: { run: 'read', page: 'read', count: 'read', explain: 'read' },
     lua: { eval: 'maybe' },
     functions: {

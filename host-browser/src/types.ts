@@ -121,6 +121,7 @@ export interface IndexField {
 
 export interface IndexInfo {
   readonly name: string;
+  /** As it was given, defaults filled in. As long as it is not ready, `build` says how far it is. */
   readonly definition: Decoded;
   readonly entries: number;
 }
@@ -175,8 +176,18 @@ export interface Plan {
     readonly indexes: readonly string[];
     readonly entries?: number;
     readonly more?: boolean;
+    /** Whether it is told from a sample. */
+    readonly estimated?: boolean;
     readonly cost?: number;
   }[];
+  /** With `analyze`: what was met, read and found. */
+  readonly analysis?: { readonly entries: number; readonly documents: number; readonly rows: number };
+  /** With `analyze`: microseconds of each step. */
+  readonly time?: { readonly [step: string]: number };
+  /** With `analyze`: whether `query` has the result already. */
+  readonly cached?: boolean;
+  /** With `text`: the same in lines for people. */
+  readonly text?: string;
 }
 
 export interface Stats {
@@ -190,4 +201,13 @@ export interface Stats {
   readonly documents: number;
   readonly indexes: number;
   readonly functions: number;
+  /** The results of queries that this page's instance of the component keeps. */
+  readonly cache: {
+    readonly entries: number;
+    readonly bytes: number;
+    /** How often one was asked for again. */
+    readonly hits: number;
+    /** How often one was worth keeping that was not there. */
+    readonly misses: number;
+  };
 }

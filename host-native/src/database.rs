@@ -44,7 +44,7 @@ pub struct Database {
 pub struct IndexInfo {
     /// Its name.
     pub name: String,
-    /// The definition as it was given, defaults filled in.
+    /// The definition as it was given, defaults filled in. As long as it is not ready, `build` says how far it is.
     pub definition: Value,
     /// How many entries it has.
     pub entries: u64,
@@ -68,6 +68,22 @@ pub struct Stats {
     pub indexes: u64,
     /// How many functions there are.
     pub functions: u64,
+    /// The results of queries that this instance of the component keeps.
+    pub cache: CacheStats,
+}
+
+/// The results of queries that an instance of the component keeps.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
+pub struct CacheStats {
+    /// How many there are.
+    pub entries: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// How often one was asked for again.
+    pub hits: u64,
+    /// How often one was worth keeping that was not there.
+    pub misses: u64,
 }
 
 impl Database {
@@ -186,7 +202,12 @@ impl Database {
     /// # Errors
     /// [`Error::InvalidArgument`] for a name that can't be one.
     pub fn drop_index(&self, table: &str, name: &str) -> Result<bool, Error> {
-        self.raw().indexes_drop(table, name)
+        let mut dropped = false;
+        // One that is not ready goes in steps.
+        while self.raw().indexes_drop(table, name)? {
+            dropped = true;
+        }
+        Ok(dropped)
     }
 
     /// The indexes of a table, by name.
@@ -482,7 +503,7 @@ impl Database {
     }
 }
 
-fn index_info(index: crate::raw::IndexInfo) -> Result<IndexInfo, Error> {
+pub(crate) fn index_info(index: crate::raw::IndexInfo) -> Result<IndexInfo, Error> {
     Ok(IndexInfo {
         name: index.name,
         definition: cbor::decode(&index.definition)?,

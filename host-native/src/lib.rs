@@ -26,6 +26,7 @@ mod cbor;
 mod database;
 mod error;
 mod host;
+mod index;
 #[cfg(feature = "json")]
 pub mod json;
 mod key;
@@ -41,8 +42,9 @@ pub use batch::Batch;
 pub use builder::Builder;
 /// Any value, for when there is no Rust type of its own.
 pub use ciborium::value::Value;
-pub use database::{Database, IndexInfo, Stats};
+pub use database::{CacheStats, Database, IndexInfo, Stats};
 pub use error::{Error, Excess, Limit, Problem, ScriptFailure};
+pub use index::{HistogramPart, IndexProgress, IndexStatistics};
 pub use key::Key;
 pub use options::{CallOptions, Limits};
 #[cfg(feature = "json")]

@@ -153,6 +153,8 @@ pub struct Limits {
     pub transaction_size: Option<u64>,
     /// Bytes of a persisted function's bytecode.
     pub function_size: Option<u64>,
+    /// Bytes of the results of queries that an instance keeps; 0 for none.
+    pub cache_size: Option<u64>,
 }
 
 /// Turns one record of the same members into another.
@@ -169,6 +171,7 @@ macro_rules! same_members {
                     output_size: limits.output_size,
                     transaction_size: limits.transaction_size,
                     function_size: limits.function_size,
+                    cache_size: limits.cache_size,
                 }
             }
         }

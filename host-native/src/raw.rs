@@ -70,8 +70,10 @@ exports! {
     cu_db_documents.call_scan: documents_scan(table: &str, range: &ScanRange) -> ScanPage;
     cu_db_documents.call_apply: documents_apply(operations: &Cbor) -> Cbor;
     cu_db_indexes.call_create: indexes_create(table: &str, definition: &Cbor) -> IndexInfo;
+    cu_db_indexes.call_build_step: indexes_build_step(table: &str, name: &str) -> Cbor;
     cu_db_indexes.call_drop: indexes_drop(table: &str, name: &str) -> bool;
     cu_db_indexes.call_list: indexes_list(table: &str) -> Vec<IndexInfo>;
+    cu_db_indexes.call_statistics: indexes_statistics(table: &str, name: &str) -> Cbor;
     cu_db_queries.call_run: queries_run(query: &Cbor) -> Cbor;
     cu_db_queries.call_page: queries_page(query: &Cbor) -> QueryPage;
     cu_db_queries.call_count: queries_count(query: &Cbor) -> u64;

@@ -73,6 +73,7 @@ const READING = new Set([
   'documents.get-many',
   'documents.scan',
   'indexes.list',
+  'indexes.statistics',
   'queries.run',
   'queries.count',
   'queries.explain',

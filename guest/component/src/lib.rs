@@ -329,6 +329,14 @@ impl indexes::Guest for Component {
         engine(|engine| engine.indexes_drop(&table, &name))
     }
 
+    fn build_step(table: String, name: String) -> Result<Vec<u8>, types::Error> {
+        engine(|engine| engine.indexes_build_step(&table, &name))
+    }
+
+    fn statistics(table: String, name: String) -> Result<Vec<u8>, types::Error> {
+        engine(|engine| engine.indexes_statistics(&table, &name))
+    }
+
     fn list(table: String) -> Result<Vec<indexes::IndexInfo>, types::Error> {
         let all = engine(|engine| engine.indexes_list(&table))?;
         Ok(all.into_iter().map(Into::into).collect())
@@ -462,6 +470,7 @@ impl admin::Guest for Component {
             output_size: limits.set(Setting::OutputSize),
             transaction_size: limits.set(Setting::TransactionSize),
             function_size: limits.set(Setting::FunctionSize),
+            cache_size: limits.set(Setting::CacheSize),
         })
     }
 
@@ -474,7 +483,8 @@ impl admin::Guest for Component {
             .with(Setting::ResultSize, limits.result_size)
             .with(Setting::OutputSize, limits.output_size)
             .with(Setting::TransactionSize, limits.transaction_size)
-            .with(Setting::FunctionSize, limits.function_size);
+            .with(Setting::FunctionSize, limits.function_size)
+            .with(Setting::CacheSize, limits.cache_size);
         engine(|engine| engine.admin_set_limits(limits))
     }
 

@@ -168,6 +168,8 @@ pub mod space {
     pub const OBJECT: u8 = 0x04;
     /// How often an object is referred to, where that is not once.
     pub const COUNT: u8 = 0x05;
+    /// A sample of each index, with its keys; it is no part of the digest.
+    pub const SAMPLE: u8 = 0x07;
 }
 
 /// The beginning of all keys of one table or index, or the key of one object.

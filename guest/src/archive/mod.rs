@@ -52,7 +52,7 @@ pub fn export_page(db: &Database, after: Option<&[u8]>) -> Result<ArchivePage> {
         start.push(0);
     }
     let before = (Vec::new(), vec![space::INDEX]);
-    let behind = (vec![space::INDEX + 1], Vec::new());
+    let behind = (vec![space::INDEX + 1], vec![space::SAMPLE]);
     let mut last = Vec::new();
     for (first, end) in [before, behind] {
         let mut cursor = Cursor::new(first.max(start.clone()), end, Direction::Forward).eager();
@@ -70,13 +70,14 @@ pub fn export_page(db: &Database, after: Option<&[u8]>) -> Result<ArchivePage> {
     Ok(page)
 }
 
-/// SHA-256 over the packed entries of a scan over everything.
+/// SHA-256 over the packed entries of a scan over everything but the samples.
 ///
 /// # Errors
 /// As the store fails.
 pub fn digest(transaction: &Transaction) -> Result<Vec<u8>> {
     let mut hash = Sha256::new();
-    let mut all = Cursor::new(Vec::new(), Vec::new(), Direction::Forward).eager();
+    let end = vec![space::SAMPLE];
+    let mut all = Cursor::new(Vec::new(), end, Direction::Forward).eager();
     let mut packed = Vec::new();
     while let Some((key, value)) = next(&mut all, transaction)? {
         packed.clear();

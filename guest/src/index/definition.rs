@@ -1,14 +1,14 @@
 //! Reading what a caller asks for when it makes an index.
 
 use super::{MAX_FIELDS, computed_path};
-use crate::catalog::{Field, Function, Index};
+use crate::catalog::{Build, Field, Function, Index};
 use crate::error::{Error, Result};
 use crate::members::Members;
 use crate::name::{check_index, check_table};
 use crate::query::parse_path;
 use crate::value::{Item, Path, elements};
 
-/// What a caller asks for: an index, but for its number.
+/// What a caller asks for: an index, but for its number; one that is to be built, if that shall be in steps.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Definition(pub(super) Index);
 
@@ -18,9 +18,9 @@ impl Definition {
     /// # Errors
     /// `InvalidArgument` with the place in it.
     pub fn parse(definition: &[u8]) -> Result<Definition> {
-        let shape = "a definition is a map with fields or function and, as needed, name, kind, unique and sparse; send for \
-                     example {\"fields\": [\"name\"]}";
-        let names = ["fields", "function", "name", "kind", "unique", "sparse"];
+        let shape = "a definition is a map with fields or function and, as needed, name, kind, unique, sparse and background; \
+                     send for example {\"fields\": [\"name\"]}";
+        let names = ["fields", "function", "name", "kind", "unique", "sparse", "background"];
         let members = Members::read(definition, "definition", &names, shape, Error::argument)?;
         let hash = match members.text("kind")? {
             None | Some("btree") => false,
@@ -68,6 +68,7 @@ impl Definition {
             unique: members.flag("unique")?,
             sparse: members.flag("sparse")?,
             function: function.map(|(function, _)| function),
+            build: members.flag("background")?.then(Build::default),
         }))
     }
 }
@@ -78,6 +79,7 @@ impl Definition {
     pub(crate) fn is_of(&self, index: &Index) -> bool {
         let mut same = Index {
             id: index.id,
+            build: index.build.clone(),
             ..self.0.clone()
         };
         if let (Some(function), Some(there)) = (&mut same.function, &index.function) {

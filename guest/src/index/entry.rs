@@ -56,7 +56,7 @@ impl Row {
 }
 
 impl Index {
-    /// The keys of a document's entries, in order.
+    /// The keys of the entries that a document has, in order; none if the index is not as far as the document.
     ///
     /// # Errors
     /// `LimitExceeded` if a value is too long; what a function raises that computes it.
@@ -66,6 +66,9 @@ impl Index {
         document: &[u8],
         document_key: &[u8],
     ) -> Result<Vec<Vec<u8>>> {
+        if !self.covers(document_key) {
+            return Ok(Vec::new());
+        }
         let computed = match &self.function {
             Some(function) => Some(self.compute(db, function, document, document_key)?),
             None => None,

@@ -1,20 +1,25 @@
 //! Indexes: entries in the key space, kept in step with the documents.
 
+mod build;
 mod computed;
 mod definition;
 mod entry;
+mod sample;
+mod statistics;
 
-use std::rc::Rc;
-
+pub use build::{Progress, create, known, remove, step};
 pub(crate) use computed::{check_functions, computed_by, computed_path, read_mark};
 pub use definition::Definition;
 pub(crate) use entry::{ELEMENT, WHOLE, hash, write_component};
+pub use sample::is_sampled;
+use sample::sample_key;
+pub(crate) use sample::{RELIABLE, SHARE, count as count_sample};
+pub use statistics::write_statistics;
 
 use crate::catalog::{Index, Table};
 use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::key::{Key, PREFIX_SIZE, prefix, space};
-use crate::name::check_index;
 use crate::store::Transaction;
 
 /// Fields of one index, at the most.
@@ -29,6 +34,7 @@ pub(crate) struct Change {
     deleted: Vec<Vec<u8>>,
     added: Vec<Vec<u8>>,
     value: Vec<u8>,
+    is_sampled: bool,
 }
 
 /// Adds a document's entries to all indexes of its table.
@@ -52,6 +58,9 @@ pub(crate) fn add(
                 ));
             }
             transaction.put(&entry, index.entry_value(key))?;
+            if is_sampled(key) {
+                transaction.put(&sample_key(&entry), index.entry_value(key))?;
+            }
         }
     }
     Ok(())
@@ -92,6 +101,7 @@ pub(crate) fn change(
         deleted,
         added,
         value: index.entry_value(key).to_vec(),
+        is_sampled: is_sampled(key),
     })
 }
 
@@ -103,6 +113,14 @@ impl Change {
         }
         for entry in &self.added {
             transaction.put(entry, &self.value)?;
+        }
+        if self.is_sampled {
+            for entry in &self.deleted {
+                transaction.delete(&sample_key(entry))?;
+            }
+            for entry in &self.added {
+                transaction.put(&sample_key(entry), &self.value)?;
+            }
         }
         Ok(())
     }
@@ -120,89 +138,9 @@ pub(crate) fn taken(index: &Index, other: &[u8]) -> Error {
     )
 }
 
-/// Makes an index, and the table if it is absent.
-///
-/// # Errors
-/// `AlreadyExists` if another index has the name, or if two documents have the same values in an index that is
-/// unique; `LimitExceeded` if a document can't be indexed.
-pub fn create(db: &mut Database, table_name: &str, definition: Definition) -> Result<Rc<Index>> {
-    let table = db.ensure_table(table_name)?;
-    let Definition(mut definition) = definition;
-    if let Some(function) = &mut definition.function {
-        *function = function.marked(db)?;
-    }
-    let mut indexes = table.indexes.clone();
-    let at = indexes.partition_point(|there| there.name < definition.name);
-    if let Some(there) = indexes
-        .get(at)
-        .filter(|there| there.name == definition.name)
-    {
-        let wanted = Index {
-            id: there.id,
-            ..definition
-        };
-        if **there == wanted {
-            return Ok(there.clone());
-        }
-        return Err(Error::already_exists(
-            "definition.name",
-            format!(
-                "table '{table_name}' has another index '{}'; drop it first, or choose another name",
-                wanted.name
-            ),
-        ));
-    }
-    let index = Rc::new(Index {
-        id: db.next_id()?,
-        ..definition
-    });
-    let mut cursor = db
-        .transaction()
-        .prefix(&prefix(space::DOCUMENT, table.id))
-        .eager();
-    while let Some((store_key, document)) = cursor.next(db.transaction())? {
-        let key = &store_key[PREFIX_SIZE..];
-        let change = change(db, &index, key, None, Some(document));
-        change
-            .map_err(|error| match error {
-                Error::AlreadyExists(_) => error.under("definition.unique"),
-                other => other,
-            })?
-            .write(db.transaction_mut())?;
-    }
-    indexes.insert(at, index.clone());
-    db.set_table(
-        table_name,
-        Table {
-            indexes,
-            ..Table::clone(&table)
-        },
-    )?;
-    Ok(index)
-}
-
-/// Removes an index. False if there is none of that name.
-///
-/// # Errors
-/// As the store fails.
-pub fn remove(db: &mut Database, table_name: &str, name: &str) -> Result<bool> {
-    check_index(name, "name")?;
-    let Some(table) = db.table(table_name)? else {
-        return Ok(false);
-    };
-    let Some(index) = table.indexes.iter().find(|index| index.name == name) else {
-        return Ok(false);
-    };
-    db.transaction_mut()
-        .delete_prefix(&prefix(space::INDEX, index.id))?;
-    let mut indexes = table.indexes.clone();
-    indexes.retain(|index| index.name != name);
-    db.set_table(
-        table_name,
-        Table {
-            indexes,
-            ..Table::clone(&table)
-        },
-    )?;
-    Ok(true)
+/// Deletes all entries of an index, and its sample.
+pub(crate) fn clear(transaction: &mut Transaction, index: &Index) -> Result<()> {
+    let all = prefix(space::INDEX, index.id);
+    transaction.delete_prefix(&all)?;
+    transaction.delete_prefix(&sample_key(&all))
 }

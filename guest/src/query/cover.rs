@@ -46,7 +46,7 @@ impl<'a> Cover<'a> {
             return Ok(None);
         };
         let conjuncts = query.condition.clone().into_conjuncts();
-        for index in &table.indexes {
+        for index in table.indexes.iter().filter(|index| index.is_ready()) {
             let Some(last) = index.fields.last().filter(|last| last.path == *field) else {
                 continue;
             };

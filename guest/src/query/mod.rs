@@ -3,6 +3,7 @@
 //! [`parse`] reads a query, `plan` chooses where to look, `run` looks, `group` makes rows of many documents. What
 //! a query means is written in `wit/database.wit`, interface `queries`.
 
+mod cache;
 mod condition;
 mod cover;
 mod explain;
@@ -16,13 +17,14 @@ mod project;
 mod run;
 mod sort;
 
+pub(crate) use cache::{Cache, Kind, is_kept, without_explain};
 pub use condition::{Comparison, Condition, Interval, OPERATORS, Operator, Predicate, Types};
 pub use explain::explain;
 pub use group::{Aggregate, Function, Grouping};
 pub use parse::{Query, SortField, parse};
 pub(crate) use parse::{parse_condition, parse_path, parse_selection};
 pub use pattern::{Exhausted, Pattern};
-pub use plan::{Access, Considered, Order, Plan, Walk};
+pub use plan::{Access, Considered, Entries, Order, Plan, Walk};
 pub(crate) use predicate::Subject;
 pub use project::Column;
 pub use run::{MAX_RESULT, Page, count, page, run};

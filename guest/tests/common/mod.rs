@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use cu_guest::database::{CatalogCache, Database};
+use cu_guest::index::is_sampled;
 use cu_guest::key::{PREFIX_SIZE, prefix, space};
 use cu_guest::lua::Lua;
 use cu_guest::store::{Cursor, Direction, MemoryStore, Store};
@@ -36,11 +37,12 @@ fn keys(db: &Database, start: Vec<u8>, end: Vec<u8>) -> BTreeSet<Vec<u8>> {
 }
 
 /// Checks that the store holds what its documents call for, and nothing else: each index has an entry for each
-/// document and no other, each function that a document stands for has its record, and nobody else has one.
+/// document and no other, and its sample those of the documents in it, each function that a document stands for has its record, and nobody else has one.
 pub fn check(store: &MemoryStore) {
     let mut db = Database::begin(store, &CatalogCache::default()).unwrap();
     db.set_lua(Lua::new(Rc::new(Silent), None));
     let (mut entries, mut documents) = (BTreeSet::new(), BTreeSet::new());
+    let mut sampled = BTreeSet::new();
     // How often each object is referred to.
     let mut references: BTreeMap<u64, i64> = BTreeMap::new();
     let mut refer = |value: &[u8]| {
@@ -73,6 +75,12 @@ pub fn check(store: &MemoryStore) {
                         value.as_deref(),
                         Some(index.entry_value(&key[PREFIX_SIZE..]))
                     );
+                    if is_sampled(&key[PREFIX_SIZE..]) {
+                        let mut sample = entry.clone();
+                        sample[0] = space::SAMPLE;
+                        assert_eq!(db.transaction().get(&sample).unwrap(), value);
+                        sampled.insert(sample);
+                    }
                     assert!(entries.insert(entry));
                 }
             }
@@ -85,6 +93,10 @@ pub fn check(store: &MemoryStore) {
     assert_eq!(
         keys(&db, vec![space::INDEX], vec![space::INDEX + 1]),
         entries
+    );
+    assert_eq!(
+        keys(&db, vec![space::SAMPLE], vec![space::SAMPLE + 1]),
+        sampled
     );
     let number = |key: &[u8]| u64::from(u32::from_be_bytes(key[1..5].try_into().unwrap()));
     let mut objects = BTreeMap::new();

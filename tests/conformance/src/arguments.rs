@@ -38,7 +38,7 @@ pub struct CallOptions {
 }
 
 /// The members of the record `database-limits`, in its order.
-pub const LIMITS: [&str; 8] = [
+pub const LIMITS: [&str; 9] = [
     "memory",
     "instructions",
     "wall-clock",
@@ -47,6 +47,7 @@ pub const LIMITS: [&str; 8] = [
     "output-size",
     "transaction-size",
     "function-size",
+    "cache-size",
 ];
 
 /// Where a scan starts and ends, as in `scan-range`.

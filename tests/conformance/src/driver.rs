@@ -33,6 +33,7 @@ const READING: &[&str] = &[
     "documents.get-many",
     "documents.scan",
     "indexes.list",
+    "indexes.statistics",
     "queries.run",
     "queries.page",
     "queries.count",

@@ -104,7 +104,7 @@ fn options(options: CallOptions) -> cu_guest::CallOptions {
 }
 
 /// As the contract's record has them.
-const SETTINGS: [Setting; 8] = [
+const SETTINGS: [Setting; 9] = [
     Setting::Memory,
     Setting::Instructions,
     Setting::WallClock,
@@ -113,6 +113,7 @@ const SETTINGS: [Setting; 8] = [
     Setting::OutputSize,
     Setting::TransactionSize,
     Setting::FunctionSize,
+    Setting::CacheSize,
 ];
 
 fn key(key: Option<Key>) -> Vec<u8> {
@@ -180,6 +181,8 @@ fn call_engine(
             .indexes_create(&table()?, &value("definition")?)
             .map(index_info),
         "indexes.drop" => engine.indexes_drop(&table()?, &name()?).map(flag),
+        "indexes.build-step" => engine.indexes_build_step(&table()?, &name()?),
+        "indexes.statistics" => engine.indexes_statistics(&table()?, &name()?),
         "indexes.list" => engine
             .indexes_list(&table()?)
             .map(|indexes| list(indexes.into_iter().map(index_info))),

@@ -163,6 +163,8 @@ fn call_export(
             .indexes_create(&table()?, &value("definition")?)
             .map(index_info),
         "indexes.drop" => raw.indexes_drop(&table()?, &name()?).map(flag),
+        "indexes.build-step" => raw.indexes_build_step(&table()?, &name()?),
+        "indexes.statistics" => raw.indexes_statistics(&table()?, &name()?),
         "indexes.list" => raw
             .indexes_list(&table()?)
             .map(|indexes| list(indexes.into_iter().map(index_info))),
@@ -253,6 +255,7 @@ fn call_export(
                 limits.output_size,
                 limits.transaction_size,
                 limits.function_size,
+                limits.cache_size,
             ])
         }),
         "admin.set-limits" => {
@@ -265,6 +268,7 @@ fn call_export(
                 output_size,
                 transaction_size,
                 function_size,
+                cache_size,
             ] = arguments.limits()?;
             raw.admin_set_limits(DatabaseLimits {
                 memory,
@@ -275,6 +279,7 @@ fn call_export(
                 output_size,
                 transaction_size,
                 function_size,
+                cache_size,
             })
             .map(|()| nothing())
         }

@@ -80,6 +80,7 @@ impl Cursor {
                 self.page_entries,
                 PAGE_BYTES,
             )?;
+            transaction.count_page(&self.page);
             self.unpacker = Unpacker::default();
             self.last_page = self.page.is_empty();
             self.page_entries = (self.page_entries * 4).min(LARGEST_PAGE);

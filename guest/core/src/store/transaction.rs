@@ -40,6 +40,7 @@ pub struct Transaction {
     limit: u64,
     deadline: Option<(Instant, u64)>,
     accesses: Cell<u32>,
+    scanned: Cell<usize>,
     read: RefCell<HashMap<Box<[u8]>, Stored>>,
     /// Marks that were not given back, one inside the other.
     marks: usize,
@@ -58,6 +59,7 @@ impl Transaction {
             limit: MAX_WRITTEN,
             deadline: None,
             accesses: Cell::new(0),
+            scanned: Cell::new(0),
             read: RefCell::default(),
             marks: 0,
             undo: Vec::new(),
@@ -106,6 +108,16 @@ impl Transaction {
     #[must_use]
     pub fn accesses(&self) -> u32 {
         self.accesses.get()
+    }
+
+    /// Bytes of all pages that cursors have fetched.
+    #[must_use]
+    pub fn scanned(&self) -> usize {
+        self.scanned.get()
+    }
+
+    pub(super) fn count_page(&self, page: &[u8]) {
+        self.scanned.set(self.scanned.get() + page.len());
     }
 
     /// Whether nothing was written.

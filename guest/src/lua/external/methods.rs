@@ -165,7 +165,7 @@ unsafe extern "C-unwind" fn count(state: *mut lua_State) -> c_int {
 unsafe extern "C-unwind" fn explain(state: *mut lua_State) -> c_int {
     enter(state, |stack, context| {
         let query = parsed(stack, context)?;
-        let plan = context.read_db(|db| query::explain(db, &query))?;
+        let plan = context.read_db(|db| query::explain(db, &query, false))?;
         push_result(stack, context, &plan)?;
         Ok(1)
     })

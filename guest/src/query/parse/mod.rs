@@ -35,6 +35,8 @@ pub struct Query {
     pub after: Option<Vec<u8>>,
     /// Whether `explain` also runs it.
     pub analyze: bool,
+    /// Whether `explain` also tells it as text.
+    pub text: bool,
 }
 
 /// One field of a sort.
@@ -47,7 +49,7 @@ pub struct SortField {
 }
 
 const SHAPE: &str = "a query is a map with table and, as needed, where, sort, limit, offset, after, select, distinct, \
-     groupBy, aggregate, having and analyze; for example {\"table\": \"users\", \"limit\": 10}";
+     groupBy, aggregate, having, analyze and text; for example {\"table\": \"users\", \"limit\": 10}";
 
 /// Reads a query.
 ///
@@ -67,6 +69,7 @@ pub fn parse(query: &[u8]) -> Result<Query> {
         "aggregate",
         "having",
         "analyze",
+        "text",
     ];
     let members = Members::read(query, "", &names, SHAPE, Error::query)?;
     let table = members.text("table")?;
@@ -89,6 +92,7 @@ pub fn parse(query: &[u8]) -> Result<Query> {
         }
     };
     parsed.analyze = members.flag("analyze")?;
+    parsed.text = members.flag("text")?;
     grouping::parse_grouping(&members, &mut parsed)?;
     if table.is_none() {
         return Err(members.wrong("table", "the table's name is missing"));
@@ -121,6 +125,7 @@ pub(crate) fn parse_selection(members: &Members, table: &str) -> Result<Query> {
         grouping: None,
         after: None,
         analyze: false,
+        text: false,
     })
 }
 

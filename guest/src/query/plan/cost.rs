@@ -1,7 +1,8 @@
 //! What plans would cost, as far as a choice depends on it.
 //!
-//! Nothing is kept to estimate by: the entries of an index are in the store, and so many as decide are
-//! looked at. What that costs is a part of what the cheapest plan costs anyway.
+//! The entries of an index are in the store: a few are looked at, which is exact, and often enough to decide. Where
+//! all plans meet more, the samples of the indexes tell; and where a sample has too few to tell, more entries
+//! are looked at. What that costs is a part of what the cheapest plan costs anyway.
 
 use std::rc::Rc;
 
@@ -10,11 +11,19 @@ use super::order::sorted_by;
 use super::{Considered, Walk};
 use crate::catalog::Index;
 use crate::error::Result;
+use crate::index::{RELIABLE, SHARE, count_sample};
+use crate::key::{prefix, space, successor};
 use crate::query::parse::Query;
 use crate::store::{Cursor, Direction, Transaction};
 
-/// Entries that are looked at to tell plans apart: first few, then more if all have more.
-const PROBES: [u64; 2] = [64, 4096];
+/// Entries that are looked at to tell plans apart.
+const PROBED: u64 = 64;
+
+/// Entries that are looked at where the sample does not tell: so many as it begins to be reliable from.
+const PROBED_MORE: u64 = RELIABLE * SHARE;
+
+/// Entries of a sample that are looked at; a plan that meets more is not worth telling from others that do.
+const SAMPLED: u64 = 8192;
 
 /// Ranges that are looked at; more are taken to be like these.
 const PROBED_RANGES: usize = 16;
@@ -29,6 +38,9 @@ const TESTED: u64 = 64;
 /// From so many entries on, a second index is worth walking.
 const INTERSECTED: u64 = 128;
 
+/// From so many entries on, the keys of two indexes take too much memory.
+const INTERSECTED_MOST: u64 = 500_000;
+
 /// A plan that is considered.
 #[derive(Debug)]
 pub(super) struct Candidate {
@@ -41,8 +53,18 @@ pub(super) struct Candidate {
     rank: (usize, usize, bool),
     /// Whether documents need not be tested.
     is_complete: bool,
-    /// How many entries are met, and whether there may be more.
-    entries: Option<(u64, bool)>,
+    entries: Option<Entries>,
+}
+
+/// How many entries a plan meets.
+#[derive(Debug, Clone, Copy)]
+pub struct Entries {
+    /// How many.
+    pub count: u64,
+    /// Whether that is only what was looked at.
+    pub more: bool,
+    /// Whether it is told from a sample.
+    pub estimated: bool,
 }
 
 impl Candidate {
@@ -66,7 +88,11 @@ impl Candidate {
             rank: (found.fixed, found.restricted, order.is_some()),
             is_complete: found.answered.len() == conjuncts,
             // Nobody can have as many as a whole index, as far as is known.
-            entries: (found.restricted == 0).then_some((u64::MAX, true)),
+            entries: (found.restricted == 0).then_some(Entries {
+                count: u64::MAX,
+                more: true,
+                estimated: false,
+            }),
             answered: found.answered.clone(),
             walks: vec![Walk::new(index, found)],
         })
@@ -109,13 +135,47 @@ impl Candidate {
             seen += here;
             more |= seen >= most;
         }
-        self.entries = Some((seen, more));
+        self.entries = Some(Entries {
+            count: seen,
+            more,
+            estimated: false,
+        });
         Ok(())
+    }
+
+    /// Tells the entries from the sample. False if it has too few to tell.
+    fn estimate(&mut self, transaction: &Transaction) -> Result<bool> {
+        let mut seen = 0;
+        for walk in &self.walks {
+            let mut here = 0;
+            for range in walk.ranges.iter().take(PROBED_RANGES) {
+                here += count_sample(transaction, range, SAMPLED.saturating_sub(seen + here))?;
+            }
+            let (all, probed) = (walk.ranges.len(), walk.ranges.len().min(PROBED_RANGES));
+            if probed > 0 {
+                here = here * all as u64 / probed as u64;
+            }
+            seen += here;
+        }
+        if seen < RELIABLE {
+            return Ok(false);
+        }
+        self.entries = Some(Entries {
+            count: seen * SHARE,
+            more: seen >= SAMPLED,
+            estimated: true,
+        });
+        Ok(true)
+    }
+
+    /// Whether it is known how many entries it meets.
+    fn is_told(&self) -> bool {
+        self.entries.is_some_and(|entries| !entries.more)
     }
 
     /// What it would cost to run, in entries of an index.
     fn cost(&self, query: &Query) -> Option<u64> {
-        let (entries, _) = self.entries?;
+        let entries = self.entries?.count;
         let mut fetched = entries;
         if self.order.is_some()
             && let Some(limit) = query.limit
@@ -147,13 +207,14 @@ pub(super) fn choose(
     explain: bool,
 ) -> Result<Vec<Considered>> {
     if candidates.len() > 1 || explain {
-        for most in PROBES {
+        for candidate in candidates.iter_mut().filter(|one| one.restricted()) {
+            candidate.probe(PROBED, transaction)?;
+        }
+        if !candidates.iter().any(Candidate::is_told) {
             for candidate in candidates.iter_mut().filter(|one| one.restricted()) {
-                candidate.probe(most, transaction)?;
-            }
-            let told = |one: &Candidate| one.entries.is_some_and(|(_, more)| !more);
-            if candidates.iter().any(told) {
-                break;
+                if !candidate.estimate(transaction)? {
+                    candidate.probe(PROBED_MORE, transaction)?;
+                }
             }
         }
     }
@@ -167,8 +228,8 @@ pub(super) fn choose(
     };
     chosen.push(candidates.swap_remove(best));
     let first = &chosen[0];
-    if let Some((entries, false)) = first.entries
-        && entries >= INTERSECTED
+    if let Some(entries) = first.entries.filter(|entries| !entries.more)
+        && (INTERSECTED..INTERSECTED_MOST).contains(&entries.count)
         && !first.is_complete
         && !first.is_union
         && first.order.is_none_or(|_| query.limit.is_none())
@@ -180,13 +241,33 @@ pub(super) fn choose(
                     .answered
                     .iter()
                     .any(|one| !first.answered.contains(one))
-                && matches!(other.entries, Some((there, false)) if there <= 4 * entries)
+                && other
+                    .entries
+                    .is_some_and(|there| !there.more && there.count <= 4 * entries.count)
         };
-        if let Some(second) = self::best(candidates, query, helps) {
+        if let Some(second) = self::best(candidates, query, helps)
+            && pays(entries, &candidates[second], transaction)?
+        {
             chosen.push(candidates.swap_remove(second));
         }
     }
     Ok(considered)
+}
+
+/// Whether it saves more to know which documents a second index has than it costs to walk that one. Up to what is
+/// counted exactly, it does well enough; beyond, the sample of the whole index tells what share of the documents it has.
+fn pays(first: Entries, second: &Candidate, transaction: &Transaction) -> Result<bool> {
+    let (Some(second), [walk]) = (second.entries, second.walks.as_slice()) else {
+        return Ok(true);
+    };
+    if !first.estimated && !second.estimated {
+        return Ok(true);
+    }
+    let start = prefix(space::INDEX, walk.index.id);
+    let end = successor(&start);
+    let all = SHARE * count_sample(transaction, &(start, end), SAMPLED)?.max(1);
+    let both = first.count * second.count.min(all) / all;
+    Ok((first.count - both) * FETCH_COST > second.count * 2)
 }
 
 /// The position of the cheapest candidate; among equals, of the one with the best rank, and then of the first.
@@ -219,7 +300,7 @@ impl Candidate {
                 .iter()
                 .map(|walk| walk.index.name.clone())
                 .collect(),
-            entries: self.entries.filter(|(entries, _)| *entries < u64::MAX),
+            entries: self.entries.filter(|entries| entries.count < u64::MAX),
             cost: self.cost(query).filter(|cost| *cost < u64::MAX),
         }
     }

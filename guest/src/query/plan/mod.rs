@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::key::{prefix, space, successor};
 use crate::store::{Direction, Transaction};
 use cost::Candidate;
+pub use cost::Entries;
 use matching::Match;
 pub(super) use matching::match_index;
 
@@ -76,8 +77,8 @@ pub enum Order {
 pub struct Considered {
     /// The names of its indexes; none for a walk over all documents.
     pub indexes: Vec<String>,
-    /// How many index entries it would meet, and whether there may be more; none if nobody had to know.
-    pub entries: Option<(u64, bool)>,
+    /// How many index entries it would meet; none if nobody had to know.
+    pub entries: Option<Entries>,
     /// What it would cost; nothing where that is not known.
     pub cost: Option<u64>,
 }
@@ -119,7 +120,7 @@ impl Plan {
     ) -> Result<Plan> {
         let conjuncts = query.condition.clone().into_conjuncts();
         let mut candidates = Vec::new();
-        for index in &table.indexes {
+        for index in table.indexes.iter().filter(|index| index.is_ready()) {
             if let Some(found) = match_index(index, &conjuncts, transaction)? {
                 candidates.extend(Candidate::of_index(index, found, query, conjuncts.len()));
             }
@@ -207,7 +208,7 @@ fn union(
     for branch in branches {
         let conjuncts = branch.clone().into_conjuncts();
         let mut best: Option<(&Rc<Index>, Match)> = None;
-        for index in &table.indexes {
+        for index in table.indexes.iter().filter(|index| index.is_ready()) {
             let found = match_index(index, &conjuncts, transaction)?;
             let Some(found) = found.filter(|found| found.restricted > 0) else {
                 continue;

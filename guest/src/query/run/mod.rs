@@ -5,7 +5,7 @@ mod walk;
 
 pub use page::{Page, page};
 pub(crate) use page::{part, place_behind};
-pub(crate) use walk::{Search, Visit};
+pub(crate) use walk::{Search, Times, Visit};
 
 use super::parse::Query;
 use super::plan::{Order, Plan};
@@ -233,7 +233,10 @@ impl Search<'_> {
             }
             Ok(true)
         })?;
-        for row in sorter.into_sorted().into_iter().skip(offset) {
+        let begun = self.begin_step();
+        let sorted = sorter.into_sorted();
+        self.end_step(begun, |times| &times.sort);
+        for row in sorted.into_iter().skip(offset) {
             let length = usize::from(u16::from_be_bytes([row.content[0], row.content[1]]));
             let (key, document) = row.content[2..].split_at(length);
             if !visit(key, document)? {

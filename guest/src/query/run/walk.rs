@@ -1,6 +1,7 @@
 //! Walking: from ranges of the store to documents.
 
 use std::cell::Cell;
+use std::time::Instant;
 
 use super::too_large;
 use crate::bytes::sort;
@@ -35,6 +36,19 @@ pub(crate) struct Search<'a> {
     pub entries: Cell<u64>,
     /// Documents that were read.
     pub documents: Cell<u64>,
+    /// How long steps take, for whoever wants to know.
+    pub times: Option<Times>,
+}
+
+/// Nanoseconds that steps of a search take.
+#[derive(Default)]
+pub(crate) struct Times {
+    /// Gathering keys from indexes, and sorting them.
+    pub keys: Cell<u64>,
+    /// Fetching documents by their keys.
+    pub documents: Cell<u64>,
+    /// Sorting documents.
+    pub sort: Cell<u64>,
 }
 
 fn more(count: &Cell<u64>) {
@@ -52,6 +66,20 @@ impl<'a> Search<'a> {
             name: &query.table,
             entries: Cell::new(0),
             documents: Cell::new(0),
+            times: None,
+        }
+    }
+
+    /// When a step begins; none where nobody wants to know.
+    pub fn begin_step(&self) -> Option<Instant> {
+        self.times.as_ref().map(|_| Instant::now())
+    }
+
+    pub fn end_step(&self, begun: Option<Instant>, of: fn(&Times) -> &Cell<u64>) {
+        if let (Some(begun), Some(times)) = (begun, &self.times) {
+            let nanos = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            let time = of(times);
+            time.set(time.get().saturating_add(nanos));
         }
     }
 
@@ -105,7 +133,10 @@ impl<'a> Search<'a> {
             usize::MAX
         };
         let mut fetcher = self.fetcher(expected);
-        for key in self.keys()? {
+        let begun = self.begin_step();
+        let keys = self.keys()?;
+        self.end_step(begun, |times| &times.keys);
+        for key in keys {
             if key.as_slice() > behind && !fetcher.push(&key, visit)? {
                 return Ok(());
             }
@@ -113,8 +144,9 @@ impl<'a> Search<'a> {
         fetcher.flush(visit).map(|_| ())
     }
 
-    fn fetcher(&self, expected: usize) -> Fetcher<'a> {
+    fn fetcher(&self, expected: usize) -> Fetcher<'_> {
         Fetcher {
+            search: self,
             transaction: self.transaction,
             prefix: prefix(space::DOCUMENT, self.table.id),
             keys: Vec::new(),
@@ -200,6 +232,7 @@ impl<'a> Search<'a> {
 
 /// Fetches the documents of index entries, many in one call of the host.
 struct Fetcher<'t> {
+    search: &'t Search<'t>,
     transaction: &'t Transaction,
     prefix: Vec<u8>,
     keys: Vec<Vec<u8>>,
@@ -217,7 +250,9 @@ impl Fetcher<'_> {
     }
 
     fn flush(&mut self, visit: &mut Visit) -> Result<bool> {
+        let begun = self.search.begin_step();
         let documents = self.transaction.get_many(&self.keys)?;
+        self.search.end_step(begun, |times| &times.documents);
         for (key, document) in self.keys.drain(..).zip(documents) {
             let Some(document) = document else {
                 return Err(Error::corrupt(

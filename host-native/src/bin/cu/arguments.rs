@@ -249,6 +249,10 @@ pub enum Limits {
         /// At most so many bytes of a persisted function's bytecode.
         #[arg(long, value_name = "BYTES")]
         function_size: Option<u64>,
+
+        /// At most so many bytes of queries' results are kept to be given again; 0 for none.
+        #[arg(long, value_name = "BYTES")]
+        cache_size: Option<u64>,
     },
 }
 

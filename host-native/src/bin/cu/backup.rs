@@ -100,7 +100,7 @@ fn tell(info: &ArchiveInfo, time: Duration, quiet: bool, output: Output) -> Resu
 }
 
 /// Draws nothing unless standard error is a terminal.
-fn bar(template: &str) -> ProgressBar {
+pub fn bar(template: &str) -> ProgressBar {
     let bar = ProgressBar::no_length();
     bar.set_style(ProgressStyle::with_template(template).expect("the template is well-formed"));
     bar

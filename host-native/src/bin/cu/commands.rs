@@ -166,7 +166,14 @@ fn index(database: &Database, command: &Index, output: Output) -> Result<(), Fai
             if let Some(name) = name {
                 definition = definition.name(name);
             }
-            let index = database.create_index(table, &definition)?;
+            let bar = crate::backup::bar("{bar:40} {pos} of {len} documents, {eta} left");
+            let index = database.create_index_with(table, &definition, |step| {
+                bar.set_length(step.total);
+                bar.set_position(step.done);
+                std::ops::ControlFlow::Continue(())
+            });
+            bar.finish_and_clear();
+            let index = index?;
             output.remark(&format!(
                 "index {:?} has {}",
                 index.name,
@@ -218,6 +225,7 @@ fn limits(database: &Database, command: &Limits, output: Output) -> Result<(), F
         Limits::Set {
             limits,
             function_size,
+            cache_size,
         } => {
             let CallLimits {
                 memory,
@@ -237,6 +245,7 @@ fn limits(database: &Database, command: &Limits, output: Output) -> Result<(), F
                 output_size,
                 transaction_size,
                 function_size: *function_size,
+                cache_size: *cache_size,
             })?)
         }
     }
