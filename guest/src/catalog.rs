@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use crate::changes;
 use crate::error::{Error, Result};
 use crate::index::Definition;
 use crate::key::{Key, space};
@@ -133,6 +134,7 @@ pub struct Catalog {
     tables: BTreeMap<String, Rc<Table>>,
     home: Rc<Table>,
     limits: Limits,
+    feed: Option<Rc<changes::Settings>>,
 }
 
 impl Default for Catalog {
@@ -141,6 +143,7 @@ impl Default for Catalog {
             tables: BTreeMap::new(),
             home: Table::home(),
             limits: Limits::default(),
+            feed: None,
         }
     }
 }
@@ -193,6 +196,10 @@ impl Catalog {
         if let Some(record) = transaction.get(space::LIMITS)? {
             catalog.limits = Limits::read(&checked(&record)?).ok_or_else(unreadable)?;
         }
+        if let Some(record) = transaction.get(space::FEED_SETTINGS)? {
+            let settings = changes::Settings::parse(&checked(&record)?, "store");
+            catalog.feed = Some(Rc::new(settings.map_err(|_| unreadable())?));
+        }
         Ok(catalog)
     }
 
@@ -232,6 +239,33 @@ impl Catalog {
             transaction.put(space::LIMITS, &record)?;
         }
         self.limits = limits;
+        Ok(())
+    }
+
+    /// The settings of the change feed; none if it is off.
+    #[must_use]
+    pub fn feed(&self) -> Option<&Rc<changes::Settings>> {
+        self.feed.as_ref()
+    }
+
+    /// Sets the settings of the change feed, here and in the store.
+    ///
+    /// # Errors
+    /// As a write fails.
+    pub fn set_feed(
+        &mut self,
+        transaction: &mut Transaction,
+        feed: Option<changes::Settings>,
+    ) -> Result<()> {
+        match &feed {
+            None => transaction.delete(space::FEED_SETTINGS)?,
+            Some(feed) => {
+                let mut record = Vec::new();
+                feed.write(&mut record);
+                transaction.put(space::FEED_SETTINGS, &record)?;
+            }
+        }
+        self.feed = feed.map(Rc::new);
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use crate::catalog::{self, Catalog, Table};
+use crate::changes::{Recorder, Settings};
 use crate::error::{Error, Result};
 use crate::format::{self, Format};
 use crate::key::{Key, PREFIX_SIZE, document_key, prefix, space, successor};
@@ -44,6 +45,7 @@ pub struct Database {
     doubts: Vec<u32>,
     /// Lua, for what persisted functions decide.
     lua: Option<Rc<Lua>>,
+    changes: Recorder,
 }
 
 impl Database {
@@ -64,6 +66,7 @@ impl Database {
             }
         };
         let mut db = Database {
+            changes: Recorder::new(&catalog),
             transaction,
             catalog,
             has_format,
@@ -82,6 +85,7 @@ impl Database {
     pub(crate) fn unchecked(transaction: Transaction) -> Result<Database> {
         let catalog = Rc::new(Catalog::load(&transaction)?);
         Ok(Database {
+            changes: Recorder::new(&catalog),
             transaction,
             catalog,
             has_format: true,
@@ -127,6 +131,7 @@ impl Database {
     #[inline(never)]
     pub fn commit(mut self) -> Result<CatalogCache> {
         crate::function::collect(&mut self)?;
+        self.record_changes()?;
         if !self.has_format && !self.transaction.is_clean() {
             Format::Complete.write(&mut self.transaction)?;
             self.has_format = true;
@@ -190,6 +195,16 @@ impl Database {
         let most = Limits::default().get(Setting::TransactionSize);
         self.transaction.limit_writes(most);
         Rc::make_mut(&mut self.catalog).set_limits(&mut self.transaction, limits)
+    }
+
+    /// Sets the settings of the change feed; [`crate::changes::configure`] has what else there is to do.
+    pub(crate) fn set_feed(&mut self, feed: Option<Settings>) -> Result<()> {
+        Rc::make_mut(&mut self.catalog).set_feed(&mut self.transaction, feed)
+    }
+
+    /// What the change feed has to know of this transaction.
+    pub(crate) fn recorder(&mut self) -> &mut Recorder {
+        &mut self.changes
     }
 
     /// The catalog as the transaction sees it.

@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::archive::{self, ArchivePage};
 use crate::batch::{self, check_document};
 use crate::catalog::{FORMAT, Index};
+use crate::changes;
 use crate::database::{CatalogCache, Database};
 use crate::error::{Error, Limit, Result};
 use crate::format;
@@ -457,6 +458,22 @@ impl Engine {
         new_name: &str,
     ) -> Result<bool> {
         self.write(|db| function::rename(db, table, name, new_table, new_name))
+    }
+
+    pub fn changes_configure(&mut self, settings: Option<&[u8]>) -> Result<()> {
+        let settings = match settings {
+            Some(settings) => {
+                let settings = accept_argument(settings, "settings")?;
+                Some(changes::Settings::parse(&settings, "settings")?)
+            }
+            None => None,
+        };
+        self.write(|db| changes::configure(db, settings))
+    }
+
+    pub fn changes_read(&mut self, request: &[u8]) -> Result<Vec<u8>> {
+        let request = accept_argument(request, "").map_err(|error| error.at_least_in("request"))?;
+        self.read(|db| changes::read(db, &request).map_err(|error| error.at_least_in("request")))
     }
 
     pub fn admin_stats(&mut self) -> Result<Vec<u8>> {

@@ -6,6 +6,7 @@
 pub mod archive;
 pub mod batch;
 pub mod catalog;
+pub mod changes;
 pub mod database;
 pub mod engine;
 mod format;

@@ -41,6 +41,8 @@ export type ErrorCode =
   | 'corrupt'
   /** An import into the database was begun and is not finished; import the archive again. */
   | 'incomplete'
+  /** The change feed has not, or no longer, what was asked for. Read the documents anew, and go on from there. */
+  | 'out-of-date'
   /** The caller asked for the call to end. Nothing was written. */
   | 'cancelled'
   /** The file of an archive can't be read. */
@@ -153,7 +155,8 @@ export type ComponentFailure =
         | 'unstorable'
         | 'unsupported-format'
         | 'corrupt'
-        | 'incomplete';
+        | 'incomplete'
+        | 'out-of-date';
       val: Problem;
     };
 

@@ -29,6 +29,7 @@ const MODES: { readonly [Interface in keyof Engine]: { readonly [Name in keyof E
       delete: 'write',
       rename: 'write',
     },
+    changes: { configure: 'write', read: 'read' },
     admin: { stats: 'read', limits: 'read', setLimits: 'write', digest: 'read' },
     archive: { exportPage: 'read', importPage: 'write', finishImport: 'write', abortImport: 'write' },
   };

@@ -199,6 +199,10 @@ impl store::HostSnapshot for Plugin {
         Ok(self.snapshot(&snapshot)?.range(start, end).count() as u64)
     }
 
+    fn reserve(&mut self, snapshot: Resource<Snapshot>) -> Result<u64, StoreFailure> {
+        Ok(self.snapshot(&snapshot)?.version + 1)
+    }
+
     fn commit(
         &mut self,
         snapshot: Resource<Snapshot>,

@@ -132,6 +132,74 @@ pub(crate) fn first(array: &[u8]) -> Result<Option<&[u8]>, Error> {
     Ok(rest.get(skip..))
 }
 
+/// Bytes of the first item.
+pub(crate) fn length(bytes: &[u8]) -> Result<usize, Error> {
+    let cut = || Error::Decode("the component returned half a value".to_owned());
+    let (mut position, mut left) = (0, 1u64);
+    while left > 0 {
+        let rest = bytes.get(position..).ok_or_else(cut)?;
+        let (&head, rest) = rest.split_first().ok_or_else(cut)?;
+        let info = head & 0x1f;
+        let size = if (24..28).contains(&info) {
+            1 << (info - 24)
+        } else {
+            0
+        };
+        let argument = match size {
+            0 => u64::from(info),
+            _ => rest
+                .get(..size)
+                .ok_or_else(cut)?
+                .iter()
+                .fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
+        };
+        let (content, items) = match head >> 5 {
+            2 | 3 => (usize::try_from(argument).map_err(|_| cut())?, 0),
+            4 => (0, argument),
+            5 => (0, argument.saturating_mul(2)),
+            6 => (0, 1),
+            _ => (0, 0),
+        };
+        position = position
+            .checked_add(1 + size)
+            .and_then(|at| at.checked_add(content))
+            .ok_or_else(cut)?;
+        left = (left - 1).saturating_add(items);
+    }
+    if position > bytes.len() {
+        return Err(cut());
+    }
+    Ok(position)
+}
+
+/// The elements of an array, each as its bytes.
+pub(crate) fn items(array: &[u8]) -> Result<Vec<&[u8]>, Error> {
+    let mut rest = first(array)?.unwrap_or_default();
+    let mut items = Vec::new();
+    while !rest.is_empty() {
+        let (item, behind) = rest.split_at(length(rest)?);
+        items.push(item);
+        rest = behind;
+    }
+    Ok(items)
+}
+
+/// The members of a map whose names are short texts, each with its value's bytes.
+pub(crate) fn members(map: &[u8]) -> Result<Vec<(&[u8], &[u8])>, Error> {
+    let mut rest = match map.split_first() {
+        Some((0xa0..=0xb7, rest)) => rest,
+        _ => return Err(Error::Decode("the component returned no map".to_owned())),
+    };
+    let mut members = Vec::new();
+    while !rest.is_empty() {
+        let (name, behind) = rest.split_at(length(rest)?);
+        let (value, behind) = behind.split_at(length(behind)?);
+        members.push((&name[1..], value));
+        rest = behind;
+    }
+    Ok(members)
+}
+
 /// Appends a float in the shortest form that is exact.
 #[cfg(feature = "json")]
 pub(crate) fn put_float(bytes: &mut Vec<u8>, float: f64) {

@@ -69,6 +69,9 @@ pub enum Error {
     /// An import into the database was begun and is not finished; import the archive again.
     #[error("{}", at(.0))]
     Incomplete(Problem),
+    /// The change feed has not, or no longer, what was asked for. Read the documents anew, and go on from there.
+    #[error("{}", at(.0))]
+    OutOfDate(Problem),
     /// The caller asked for the call to end.
     #[error("the call was cancelled; nothing was written")]
     Cancelled,
@@ -126,6 +129,7 @@ impl Error {
             Self::UnsupportedFormat(_) => "unsupported-format",
             Self::Corrupt(_) => "corrupt",
             Self::Incomplete(_) => "incomplete",
+            Self::OutOfDate(_) => "out-of-date",
             Self::Cancelled => "cancelled",
             Self::Open(OpenError::NotFound(_) | OpenError::NoParent(_)) => "not-found",
             Self::Open(OpenError::Foreign(..)) => "foreign",
@@ -166,7 +170,8 @@ impl Error {
             | Self::Unstorable(problem)
             | Self::UnsupportedFormat(problem)
             | Self::Corrupt(problem)
-            | Self::Incomplete(problem) => &problem.place,
+            | Self::Incomplete(problem)
+            | Self::OutOfDate(problem) => &problem.place,
             Self::LimitExceeded(excess) => &excess.place,
             _ => return None,
         };
@@ -277,6 +282,7 @@ impl From<wit::Error> for Error {
             wit::Error::UnsupportedFormat(problem) => Self::UnsupportedFormat(problem),
             wit::Error::Corrupt(problem) => Self::Corrupt(problem),
             wit::Error::Incomplete(problem) => Self::Incomplete(problem),
+            wit::Error::OutOfDate(problem) => Self::OutOfDate(problem),
             wit::Error::Cancelled => Self::Cancelled,
         }
     }

@@ -23,6 +23,7 @@ mod archive;
 mod batch;
 mod builder;
 mod cbor;
+mod changes;
 mod database;
 mod error;
 mod host;
@@ -30,22 +31,27 @@ mod index;
 #[cfg(feature = "json")]
 pub mod json;
 mod key;
+mod live;
 mod options;
 mod query;
 pub mod raw;
 mod rows;
 mod scan;
 pub mod store;
+mod subscription;
 
 pub use archive::{ArchiveInfo, ArchiveProgress};
 pub use batch::Batch;
 pub use builder::Builder;
+pub use changes::{Change, ChangePage, Changes, Feed, FeedInfo, ParsePositionError, Position};
 /// Any value, for when there is no Rust type of its own.
 pub use ciborium::value::Value;
 pub use database::{CacheStats, Database, IndexInfo, Stats};
 pub use error::{Error, Excess, Limit, Problem, ScriptFailure};
 pub use index::{HistogramPart, IndexProgress, IndexStatistics};
 pub use key::Key;
+pub use live::{LiveQuery, Update};
+
 pub use options::{CallOptions, Limits};
 #[cfg(feature = "json")]
 pub use query::ConditionError;
@@ -54,8 +60,14 @@ pub use raw::{FunctionInfo, FunctionStatistics, TableInfo};
 pub use rows::{Page, Rows};
 pub use scan::Scan;
 pub use store::Durability;
+pub use subscription::{Closer, Subscription};
 
 /// The examples of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// The examples of the page about changes.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/_changes.md")]
+struct ChangesPage;

@@ -95,6 +95,8 @@ exports! {
     cu_db_functions.call_rename: functions_rename(
         table: &str, name: &str, new_table: &str, new_name: &str
     ) -> bool;
+    cu_db_changes.call_configure: changes_configure(settings: Option<&Cbor>) -> ();
+    cu_db_changes.call_read: changes_read(request: &Cbor) -> Cbor;
     cu_db_admin.call_stats: admin_stats() -> Cbor;
     cu_db_admin.call_limits: admin_limits() -> DatabaseLimits;
     cu_db_admin.call_set_limits: admin_set_limits(limits: DatabaseLimits) -> ();

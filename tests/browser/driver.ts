@@ -79,6 +79,7 @@ const READING = new Set([
   'queries.explain',
   'functions.list',
   'functions.source',
+  'changes.read',
   'admin.stats',
   'admin.limits',
   'admin.digest',

@@ -260,6 +260,11 @@ const CALLS: { readonly [name: string]: Call } = {
         text(args, 'new-name'),
       ),
     ),
+  'changes.configure': async (raw, args) => {
+    await raw.changes.configure(args.settings === undefined ? undefined : value(args, 'settings'));
+    return NOTHING;
+  },
+  'changes.read': (raw, args) => raw.changes.read(value(args, 'request')),
   'admin.stats': (raw) => raw.admin.stats(),
   'admin.limits': async (raw) => limitsReply(await raw.admin.limits()),
   'admin.set-limits': async (raw, args) => {

@@ -22,7 +22,7 @@ mod generated {
 
 use generated::cu::db::{console, host, store, types};
 use generated::exports::cu::db::{
-    admin, archive, documents, functions, indexes, lua, queries, tables,
+    admin, archive, changes, documents, functions, indexes, lua, queries, tables,
 };
 
 struct Component;
@@ -109,6 +109,10 @@ impl Snapshot for HostSnapshot {
 
     fn count(&self, start: &[u8], end: &[u8]) -> Result<u64, StoreFailure> {
         Ok(self.snapshot.count(start, end)?)
+    }
+
+    fn reserve(&self) -> Result<u64, StoreFailure> {
+        Ok(self.snapshot.reserve()?)
     }
 
     fn commit(self: Box<Self>, writes: &[u8]) -> Result<u64, StoreFailure> {
@@ -210,6 +214,7 @@ impl From<error::Error> for types::Error {
             E::UnsupportedFormat(problem) => T::UnsupportedFormat(problem.into()),
             E::Corrupt(problem) => T::Corrupt(problem.into()),
             E::Incomplete(problem) => T::Incomplete(problem.into()),
+            E::OutOfDate(problem) => T::OutOfDate(problem.into()),
             E::Cancelled => T::Cancelled,
         }
     }
@@ -451,6 +456,16 @@ impl functions::Guest for Component {
         new_name: String,
     ) -> Result<bool, types::Error> {
         engine(|engine| engine.functions_rename(&table, &name, &new_table, &new_name))
+    }
+}
+
+impl changes::Guest for Component {
+    fn configure(settings: Option<Vec<u8>>) -> Result<(), types::Error> {
+        engine(|engine| engine.changes_configure(settings.as_deref()))
+    }
+
+    fn read(request: Vec<u8>) -> Result<Vec<u8>, types::Error> {
+        engine(|engine| engine.changes_read(&request))
     }
 }
 

@@ -84,6 +84,7 @@ pub enum Error {
     UnsupportedFormat(Problem),
     Corrupt(Problem),
     Incomplete(Problem),
+    OutOfDate(Problem),
     Cancelled,
 }
 
@@ -141,6 +142,11 @@ impl Error {
         Error::Corrupt(problem(place, message))
     }
 
+    /// The change feed does not have what was asked for.
+    pub fn out_of_date(place: impl Into<String>, message: impl Into<String>) -> Self {
+        Error::OutOfDate(problem(place, message))
+    }
+
     /// A limit was exceeded; `what` begins the sentence ("a document has").
     pub fn limit(
         limit: Limit,
@@ -188,7 +194,8 @@ impl Error {
             | Error::Unstorable(p)
             | Error::UnsupportedFormat(p)
             | Error::Corrupt(p)
-            | Error::Incomplete(p) => Some(&mut p.place),
+            | Error::Incomplete(p)
+            | Error::OutOfDate(p) => Some(&mut p.place),
             Error::LimitExceeded(e) => Some(&mut e.place),
             _ => None,
         }
@@ -241,6 +248,7 @@ impl Error {
             Error::UnsupportedFormat(_) => "unsupported-format",
             Error::Corrupt(_) => "corrupt",
             Error::Incomplete(_) => "incomplete",
+            Error::OutOfDate(_) => "out-of-date",
             Error::Cancelled => "cancelled",
         }
     }
@@ -265,7 +273,8 @@ impl fmt::Display for Error {
             | Error::Unstorable(p)
             | Error::UnsupportedFormat(p)
             | Error::Corrupt(p)
-            | Error::Incomplete(p) => (p.place.as_str(), p.message.as_str()),
+            | Error::Incomplete(p)
+            | Error::OutOfDate(p) => (p.place.as_str(), p.message.as_str()),
             Error::LimitExceeded(e) => (e.place.as_str(), e.message.as_str()),
             Error::Syntax(s) | Error::Script(s) => ("", s.message.as_str()),
             Error::Store(StoreFailure::Conflict) => (

@@ -158,6 +158,8 @@ pub mod space {
     pub const NEXT_ID: &[u8] = &[0x01, 0x00];
     /// The limits that were set for the database.
     pub const LIMITS: &[u8] = &[0x01, 0x02];
+    /// The settings of the change feed.
+    pub const FEED_SETTINGS: &[u8] = &[0x01, 0x03];
     /// Tables, by name.
     pub const TABLE: &[u8] = &[0x01, 0x01];
     /// Documents, by table and key.
@@ -168,6 +170,12 @@ pub mod space {
     pub const OBJECT: u8 = 0x04;
     /// How often an object is referred to, where that is not once.
     pub const COUNT: u8 = 0x05;
+    /// The change feed, which is no part of the digest.
+    pub const FEED: u8 = 0x06;
+    /// How far the feed reaches.
+    pub const FEED_STATE: &[u8] = &[FEED, 0x00];
+    /// Changes, by the number of the commit, table and document key.
+    pub const CHANGE: &[u8] = &[FEED, 0x01];
     /// A sample of each index, with its keys; it is no part of the digest.
     pub const SAMPLE: u8 = 0x07;
 }

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use crate::bytes::sort;
 use crate::catalog;
+use crate::changes::check_settings;
 use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::format::{self, Format};
@@ -30,6 +31,7 @@ pub(super) fn check_entry(key: &[u8], value: &[u8]) -> Result<()> {
         },
         space::NEXT_ID => catalog::check_next_id(value),
         space::LIMITS => catalog::check_limits(value),
+        space::FEED_SETTINGS => check_settings(value),
         [0x01, 0x01, name @ ..] => catalog::check_record(name, value),
         [space::DOCUMENT, _, _, _, _, key @ ..] => {
             check_key(key).and_then(|()| check_document(value))

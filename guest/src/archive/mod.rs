@@ -11,6 +11,7 @@ use std::rc::Rc;
 
 use sha2::{Digest, Sha256};
 
+use crate::changes;
 use crate::database::Database;
 use crate::error::{Error, Problem, Result};
 use crate::format::{self, Format};
@@ -52,7 +53,7 @@ pub fn export_page(db: &Database, after: Option<&[u8]>) -> Result<ArchivePage> {
         start.push(0);
     }
     let before = (Vec::new(), vec![space::INDEX]);
-    let behind = (vec![space::INDEX + 1], vec![space::SAMPLE]);
+    let behind = (vec![space::INDEX + 1], vec![space::FEED]);
     let mut last = Vec::new();
     for (first, end) in [before, behind] {
         let mut cursor = Cursor::new(first.max(start.clone()), end, Direction::Forward).eager();
@@ -70,13 +71,13 @@ pub fn export_page(db: &Database, after: Option<&[u8]>) -> Result<ArchivePage> {
     Ok(page)
 }
 
-/// SHA-256 over the packed entries of a scan over everything but the samples.
+/// SHA-256 over the packed entries of a scan over everything but the change feed and the samples of indexes.
 ///
 /// # Errors
 /// As the store fails.
 pub fn digest(transaction: &Transaction) -> Result<Vec<u8>> {
     let mut hash = Sha256::new();
-    let end = vec![space::SAMPLE];
+    let end = vec![space::FEED];
     let mut all = Cursor::new(Vec::new(), end, Direction::Forward).eager();
     let mut packed = Vec::new();
     while let Some((key, value)) = next(&mut all, transaction)? {
@@ -168,6 +169,7 @@ pub fn finish_import(store: &dyn Store, lua: &Rc<Lua>, expected: &[u8]) -> Resul
             return Ok(false);
         }
         Format::Complete.write(db.transaction_mut())?;
+        changes::begin(&mut db)?;
     }
     let transaction = db.into_transaction();
     if digest(&transaction)? != expected {
@@ -219,7 +221,7 @@ fn commit(transaction: Transaction) -> Result<()> {
 }
 
 #[inline(never)]
-pub(super) fn next<'a>(
+pub(crate) fn next<'a>(
     cursor: &'a mut Cursor,
     transaction: &Transaction,
 ) -> Result<Option<(&'a [u8], &'a [u8])>> {

@@ -10,7 +10,7 @@ import { wasi } from './wasi.ts';
 /** The exports of one instance. Calls are synchronous and throw what the component reports. */
 export type Engine = Pick<
   Root,
-  'tables' | 'documents' | 'indexes' | 'queries' | 'lua' | 'functions' | 'admin' | 'archive'
+  'tables' | 'documents' | 'indexes' | 'queries' | 'lua' | 'functions' | 'changes' | 'admin' | 'archive'
 >;
 
 /** A module that runs only with the final exception-handling instructions: an empty `try_table`. */

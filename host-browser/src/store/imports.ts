@@ -62,6 +62,10 @@ export function storeImport(session: Session): object {
       return BigInt(this.#mirror.count(start, end));
     }
 
+    reserve(): bigint {
+      return this.#version + 1n;
+    }
+
     static commit(_snapshot: Snapshot, writes: Uint8Array): bigint {
       // Calls run one at a time, each on the newest state: no snapshot can be out of date here.
       const { mirror, version } = session.state;

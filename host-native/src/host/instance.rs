@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, StoreContextMut, Trap, UpdateDeadline};
 
+use super::commits::Commits;
 use super::component::Program;
 use super::generated::Database;
 use super::ticker::TICK;
@@ -89,6 +90,7 @@ pub(crate) struct Host {
     program: Arc<Program>,
     settings: Settings,
     instance: Mutex<Option<Instance>>,
+    commits: Arc<Commits>,
 }
 
 impl Host {
@@ -97,7 +99,13 @@ impl Host {
             program,
             settings,
             instance: Mutex::new(None),
+            commits: Arc::default(),
         }
+    }
+
+    /// Where the commits of this database are heard of.
+    pub(crate) fn commits(&self) -> &Arc<Commits> {
+        &self.commits
     }
 
     pub(crate) fn store(&self) -> &dyn Store {
@@ -118,7 +126,10 @@ impl Host {
             wall_clock: LONGEST,
             memory: self.settings.memory,
         };
-        Self::new(Arc::clone(&self.program), settings)
+        Self {
+            commits: Arc::clone(&self.commits),
+            ..Self::new(Arc::clone(&self.program), settings)
+        }
     }
 
     /// Runs one exported function. If it traps, the instance is gone and the next call gets a new one.
@@ -143,6 +154,9 @@ impl Host {
         let running = self.program.runtime.ticker.run();
         let result = run(&instance.exports, &mut instance.store);
         drop(running);
+        if instance.store.data().committed {
+            self.commits.announce();
+        }
         match result {
             Ok(result) => {
                 *slot = Some(instance);

@@ -3,6 +3,7 @@
 //! Nothing outside of this module sees wasmtime.
 
 mod artifact;
+mod commits;
 mod component;
 mod generated;
 mod instance;
@@ -10,6 +11,7 @@ mod seam;
 mod ticker;
 mod wasi;
 
+pub(crate) use commits::Waiter;
 pub(crate) use component::Program;
 pub(crate) use generated::Database as Exports;
 pub(crate) use generated::cu::db::types as wit;

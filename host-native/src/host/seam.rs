@@ -105,6 +105,11 @@ impl store::HostSnapshot for State {
         Ok(self.snapshot(&snapshot)?.count(&start, &end)?)
     }
 
+    fn reserve(&mut self, snapshot: Resource<OpenSnapshot>) -> Result<u64, WitFailure> {
+        // One writer runs at a time: the commit is the next one, or a conflict.
+        Ok(self.snapshot(&snapshot)?.version() + 1)
+    }
+
     fn commit(
         &mut self,
         snapshot: Resource<OpenSnapshot>,

@@ -11,7 +11,7 @@ use crate::Value;
 /// let condition = field("country").eq("NZ").and(field("population").gt(100_000));
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-pub struct Condition(pub(super) Value);
+pub struct Condition(pub(crate) Value);
 
 /// A field that a condition is about.
 #[derive(Clone, Debug)]

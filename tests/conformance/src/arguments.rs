@@ -110,6 +110,17 @@ impl<'a> Arguments<'a> {
         notation::encode(value).map_err(|error| format!("{}.{name}: {error}", self.place))
     }
 
+    /// A value that may be left out, as CBOR.
+    ///
+    /// # Errors
+    /// If it is not in the notation.
+    pub fn optional_value(&self, name: &str) -> Argument<Option<Vec<u8>>> {
+        match self.optional(name) {
+            Some(_) => self.value(name).map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// A text.
     ///
     /// # Errors

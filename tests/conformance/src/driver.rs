@@ -40,6 +40,7 @@ const READING: &[&str] = &[
     "queries.explain",
     "functions.list",
     "functions.source",
+    "changes.read",
     "admin.stats",
     "admin.limits",
     "admin.digest",

@@ -262,6 +262,13 @@ fn call_engine(
                 &arguments.text("new-name")?,
             )
             .map(flag),
+        "changes.configure" => {
+            let settings = arguments.optional_value("settings")?;
+            engine
+                .changes_configure(settings.as_deref())
+                .map(|()| nothing())
+        }
+        "changes.read" => engine.changes_read(&value("request")?),
         "admin.stats" => engine.admin_stats(),
         "admin.limits" => engine
             .admin_limits()
@@ -316,7 +323,8 @@ fn failure(error: Error) -> Failure {
         | Error::Unstorable(problem)
         | Error::UnsupportedFormat(problem)
         | Error::Corrupt(problem)
-        | Error::Incomplete(problem) => failure.place = Some(problem.place),
+        | Error::Incomplete(problem)
+        | Error::OutOfDate(problem) => failure.place = Some(problem.place),
         Error::UnknownTable(table) => failure.table = Some(table),
         Error::LimitExceeded(excess) => {
             failure.place = Some(excess.place);

@@ -244,6 +244,11 @@ fn call_export(
                 &arguments.text("new-name")?,
             )
             .map(flag),
+        "changes.configure" => {
+            let settings = arguments.optional_value("settings")?;
+            raw.changes_configure(settings.as_ref()).map(|()| nothing())
+        }
+        "changes.read" => raw.changes_read(&value("request")?),
         "admin.stats" => raw.admin_stats(),
         "admin.limits" => raw.admin_limits().map(|limits| {
             limits_record([

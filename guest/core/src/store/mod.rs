@@ -60,6 +60,11 @@ pub trait Snapshot {
     /// How many keys are in the range.
     fn count(&self, start: &[u8], end: &[u8]) -> Result<u64, StoreFailure>;
 
+    /// The number that a commit of this snapshot will have.
+    fn reserve(&self) -> Result<u64, StoreFailure> {
+        Ok(self.version() + 1)
+    }
+
     /// Applies packed entries, in ascending order of their keys, as one atomic commit.
     fn commit(self: Box<Self>, writes: &[u8]) -> Result<u64, StoreFailure>;
 }

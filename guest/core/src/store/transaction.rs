@@ -138,6 +138,35 @@ impl Transaction {
         self.overlaid(start, end, Direction::Forward).is_some()
     }
 
+    /// The keys of at most so many own writes in a range, in their order.
+    #[must_use]
+    pub fn written_keys(&self, start: &[u8], end: &[u8], most: usize) -> Vec<Box<[u8]>> {
+        let range = (Bound::Included(start), Bound::Excluded(end));
+        let range = self.overlay.range::<[u8], _>(range);
+        range.take(most).map(|(key, _)| key.clone()).collect()
+    }
+
+    /// The values of many keys as they were before the transaction, in their order.
+    ///
+    /// # Errors
+    /// As the store fails.
+    pub fn before(&self, keys: &[Box<[u8]>]) -> Result<Vec<Stored>> {
+        let mut packed = Vec::new();
+        keys.iter().for_each(|key| write_bytes(&mut packed, key));
+        let values = self.snapshot()?.get_many(&packed)?;
+        let mut unpacker = Unpacker::default();
+        let value = |_| Ok(unpacker.optional(&values)?.map(|span| values[span].into()));
+        keys.iter().map(value).collect()
+    }
+
+    /// The number that the transaction's commit will have. Other writers may be held off from here on.
+    ///
+    /// # Errors
+    /// As the store fails.
+    pub fn reserve(&self) -> Result<u64> {
+        Ok(self.snapshot.reserve()?)
+    }
+
     /// The own write that comes first in a range: its key and its value, none where it deletes.
     pub(super) fn overlaid(
         &self,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use cu_db::{Aggregate, Key};
+use cu_db::{Aggregate, Key, Position};
 
 const ABOUT: &str = "\
 A document database scripted in Lua. A database is a directory; the first command that writes \
@@ -168,6 +168,22 @@ pub enum Command {
     /// Keep, list, show, call, rename and delete Lua functions.
     #[command(subcommand)]
     Functions(Functions),
+    /// Switch the change feed on and off, which keeps what each commit has changed.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  cu feed on\n  cu feed on users orders --changes 10000\n  cu feed off"
+    )]
+    Feed(FeedCommand),
+    /// Print changes as they are committed, until it is interrupted.
+    ///
+    /// The change feed has to be on. Each line has the commit's number, the table, the key, and the document: `+` if
+    /// it is new, `-` if it was deleted, `->` between what it was and what it is. Other commands can write meanwhile: the
+    /// database is held only while changes are read, and whoever wants to write in just this moment finds it in use.
+    #[command(
+        after_help = "Examples:\n  cu watch users\n  cu watch --since 17 --end\n  \
+        cu watch cities --where 'country = \"NZ\"'"
+    )]
+    Watch(Watch),
     /// Show and set the limits of calls, which are kept in the database.
     #[command(subcommand)]
     Limits(Limits),
@@ -420,6 +436,43 @@ pub struct Query {
     /// With --explain: run the query, and print what it met.
     #[arg(long, requires = "explain")]
     pub analyze: bool,
+}
+
+#[derive(Subcommand)]
+pub enum FeedCommand {
+    /// Print the settings, and how far the feed reaches.
+    Show,
+    /// Switch it on, or change its settings, all of them.
+    On {
+        /// The tables that are followed. Default: all.
+        tables: Vec<String>,
+        /// How many of the newest changes are kept at least. Default: 100,000.
+        #[arg(long, value_name = "COUNT")]
+        changes: Option<u64>,
+        /// How many bytes they may take. Default: 64 MiB.
+        #[arg(long, value_name = "BYTES")]
+        bytes: Option<u64>,
+    },
+    /// Switch it off, and delete what it has kept.
+    Off,
+}
+
+#[derive(Args, Debug)]
+pub struct Watch {
+    /// Only changes in these tables.
+    pub tables: Vec<String>,
+
+    /// Begin behind this place: the number of a commit, or the `place` of a change. Default: now.
+    #[arg(long, value_name = "PLACE")]
+    pub since: Option<Position>,
+
+    /// Only changes of documents that meet this condition, before or after; `cu query --help` tells of conditions.
+    #[arg(long = "where", value_name = "CONDITION")]
+    pub condition: Option<String>,
+
+    /// End when all changes that are there were printed.
+    #[arg(long)]
+    pub end: bool,
 }
 
 #[derive(Subcommand)]

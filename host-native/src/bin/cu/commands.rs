@@ -7,16 +7,23 @@ use std::time::Duration;
 use cu_db::{Database, Durability, Index as Definition, Value, json};
 use serde_json::{Value as Json, json};
 
-use crate::arguments::{Arguments, CallArguments, CallLimits, Command, Functions, Index, Limits};
+use crate::arguments::{
+    Arguments, CallArguments, CallLimits, Command, FeedCommand, Functions, Index, Limits,
+};
 use crate::failure::Failure;
 use crate::input::{read_text, to_value};
 use crate::output::{Output, entries, hex, plural};
-use crate::{backup, export, functions, import, query, repl};
+use crate::{backup, export, functions, import, query, repl, watch};
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let output = Output {
         json: arguments.json,
     };
+    if let Command::Watch(watched) = &arguments.command
+        && !watched.end
+    {
+        return watch::follow(watched, &arguments.db, || open(arguments), output);
+    }
     let database = open(arguments)?;
     let result = dispatch(&database, &arguments.command, output);
     // A command that failed says why, and not what closing says after.
@@ -60,6 +67,8 @@ fn only_reads(command: &Command) -> bool {
             | Command::Index(Index::List { .. })
             | Command::Functions(Functions::List { .. } | Functions::Show { .. })
             | Command::Limits(Limits::Show)
+            | Command::Feed(FeedCommand::Show)
+            | Command::Watch(_)
             | Command::Tables
             | Command::Stats
             | Command::Digest
@@ -113,6 +122,8 @@ fn dispatch(database: &Database, command: &Command, output: Output) -> Result<()
         Command::Index(command) => index(database, command, output),
         Command::Functions(command) => functions::run(database, command, output),
         Command::Limits(command) => limits(database, command, output),
+        Command::Feed(command) => watch::feed(database, command, output),
+        Command::Watch(arguments) => watch::tell(database, arguments, output),
         Command::Tables => {
             let rows = database.tables()?.into_iter();
             let rows = rows.map(|table| {

@@ -12,6 +12,7 @@ mod output;
 mod query;
 mod records;
 mod repl;
+mod watch;
 
 use std::panic;
 use std::process::ExitCode;

@@ -62,7 +62,8 @@ fn query(arguments: &Arguments) -> Result<Query, Failure> {
     Ok(query)
 }
 
-fn condition(text: &str) -> Result<Condition, Failure> {
+/// Reads a condition.
+pub fn condition(text: &str) -> Result<Condition, Failure> {
     text.parse().map_err(|error| {
         Failure::Usage(format!(
             "the condition {text:?} can't be read: {error}. `cu query --help` shows how conditions are written"
