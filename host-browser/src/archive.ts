@@ -4,8 +4,9 @@
  * of what comes in; here is how pages become a file.
  */
 import type { Engine } from './engine/engine.ts';
-import { CuError } from './errors.ts';
+import { CuError, stopIfAsked } from './errors.ts';
 import { Unpacker } from './store/pack.ts';
+import { turn } from './turn.ts';
 
 /** `CuArch`, and the version in two bytes. */
 const HEAD = Uint8Array.of(0x43, 0x75, 0x41, 0x72, 0x63, 0x68, 0, 1);
@@ -28,6 +29,8 @@ export interface ArchiveOptions {
   readonly onProgress?: (progress: ArchiveProgress) => void;
 }
 
+const WHAT = 'The export or import';
+
 type Pages = Engine['archive'];
 
 /** What an import calls; each is a transaction that others may come before or after. */
@@ -48,7 +51,7 @@ export async function writeArchive(engine: Engine, options: ArchiveOptions): Pro
     let bytes = 0;
     let after: Uint8Array | undefined;
     do {
-      stopIfAsked(signal);
+      stopIfAsked(signal, WHAT);
       const page = engine.archive.exportPage(after);
       if (page.entries.length > 0) {
         await writer.write(number32(page.entries.length));
@@ -60,7 +63,7 @@ export async function writeArchive(engine: Engine, options: ArchiveOptions): Pro
       after = page.next;
       await turn();
     } while (after !== undefined);
-    stopIfAsked(signal);
+    stopIfAsked(signal, WHAT);
     await writer.write(number32(0));
     await writer.write(number64(entries));
     await writer.write(engine.admin.digest() as Uint8Array<ArrayBuffer>);
@@ -77,7 +80,7 @@ export async function writeArchive(engine: Engine, options: ArchiveOptions): Pro
 export async function readArchive(blob: Blob, calls: ImportCalls, options: ArchiveOptions): Promise<void> {
   const { signal, onProgress } = options;
   checkHead(await bytesOf(blob.slice(0, HEAD.length)));
-  stopIfAsked(signal);
+  stopIfAsked(signal, WHAT);
   // What another import has left.
   await abort(calls);
   const pages = new PageReader(blob.slice(HEAD.length));
@@ -89,7 +92,7 @@ export async function readArchive(blob: Blob, calls: ImportCalls, options: Archi
       if (length === 0) break;
       if (length > LARGEST_PAGE) throw damaged('a page is longer than pages are');
       const page = await pages.take(length);
-      stopIfAsked(signal);
+      stopIfAsked(signal, WHAT);
       await calls.importPage(page);
       entries += countEntries(page);
       bytes += length;
@@ -100,8 +103,8 @@ export async function readArchive(blob: Blob, calls: ImportCalls, options: Archi
     if (view(trailer).getBigUint64(0) !== BigInt(entries)) {
       throw damaged('it has another number of entries than it says');
     }
-    stopIfAsked(signal);
-    while (!(await calls.finishImport(trailer.subarray(8)))) stopIfAsked(signal);
+    stopIfAsked(signal, WHAT);
+    while (!(await calls.finishImport(trailer.subarray(8)))) stopIfAsked(signal, WHAT);
   } catch (error) {
     // If that fails as well, the first error is the one to tell; the next import begins with this.
     await abort(calls).catch(() => {});
@@ -211,21 +214,6 @@ function damaged(what: string, cause?: unknown): CuError {
 
 function unsupported(message: string): CuError {
   return new CuError('unsupported-format', message, { place: 'archive' });
-}
-
-function stopIfAsked(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) {
-    throw new CuError('cancelled', 'The export or import was cancelled before its end.', {
-      cause: signal.reason,
-    });
-  }
-}
-
-/** Gives the page its turn. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve);
-  });
 }
 
 function countEntries(packed: Uint8Array): number {

@@ -1,50 +1,47 @@
-/** A database: the typed API over the raw exports. */
+/** A database: its calls, and its life. */
 import { type ArchiveOptions, readArchive, writeArchive } from './archive.ts';
+import { Calls, type RetryOptions, type TransactionOptions } from './calls.ts';
 import { type Decoded, decode } from './cbor/decode.ts';
 import { encode } from './cbor/encode.ts';
 import type { Value } from './cbor/values.ts';
+import type {
+  ChangePage,
+  ChangeRequest,
+  FeedChange,
+  FeedInfo,
+  FeedSettings,
+  Position,
+  SubscribeOptions,
+} from './changes.ts';
 import type { Code, Engine } from './engine/engine.ts';
 import { loadCode, makeEngine } from './engine/engine.ts';
 import { CuError } from './errors.ts';
-import { buildIndex, dropIndex, type IndexOptions, type IndexStatistics } from './indexes.ts';
-import {
-  type CallOptions,
-  checkName,
-  checkOptions,
-  checkText,
-  componentLimits,
-  componentOptions,
-  type Limits,
-  type LimitsInForce,
-  limitsInForce,
-  type OpenOptions,
-  whole,
-} from './options.ts';
+import { interruptible } from './interruptible.ts';
+import { Live, type LiveOptions, results } from './live.ts';
+import { checkDurability, checkName, checkOptions, type OpenOptions, whole } from './options.ts';
 import { printer } from './print.ts';
+import type { Given } from './query/paths.ts';
+import type {
+  DistinctQuery,
+  DocumentQuery,
+  GroupQuery,
+  Keyed,
+  ProjectionQuery,
+  Query,
+  Row,
+} from './query/queries.ts';
 import { type Raw, rawExports } from './raw.ts';
 import * as idb from './store/idb.ts';
 import { Session } from './store/imports.ts';
 import { IndexedDbJournal } from './store/indexeddb.ts';
-import type { Journal, StorageInfo } from './store/journal.ts';
+import type { Durability, Journal, StorageInfo } from './store/journal.ts';
 import { MemoryJournal } from './store/memory.ts';
+import type { State } from './store/state.ts';
 import { Transactor } from './store/transactor.ts';
-import type {
-  FieldPath,
-  FunctionInfo,
-  FunctionStatistics,
-  IndexDefinition,
-  IndexInfo,
-  Key,
-  Operation,
-  Plan,
-  Query,
-  ScanOptions,
-  Stats,
-  TableInfo,
-} from './types.ts';
+import { Transaction } from './transaction.ts';
 
-/** How many documents one step of `scan` fetches. */
-const SCAN_PAGE = 1000;
+/** How often work is begun at the most, unless it says otherwise. */
+const ATTEMPTS = 10;
 
 /**
  * Opens a database and makes it if there is none.
@@ -84,282 +81,172 @@ async function openJournal(name: string, options: OpenOptions): Promise<Journal>
  * its promise resolves when what it wrote is durable, and rejects with a `CuError`. Calls run in
  * the order in which they were made.
  */
-export class Database {
+export class Database extends Calls {
   readonly name: string;
-  /** The component's exports with values as CBOR bytes. */
-  readonly raw: Raw;
-  readonly #reading: Raw;
   readonly #transactor: Transactor<Engine>;
   readonly #code: Code;
+  readonly #reading: Raw;
+  readonly #raw: (durability: Durability | undefined) => Raw;
+  readonly #makeEngine: (session: Session) => Engine;
+  readonly #fork: (base: State, options: TransactionOptions) => Transaction;
 
   /** @internal */
-  constructor(
-    name: string,
-    journal: Journal,
-    state: Awaited<ReturnType<Journal['load']>>,
-    code: Code,
-    options: OpenOptions,
-  ) {
+  constructor(name: string, journal: Journal, state: State, code: Code, options: OpenOptions) {
+    const make = (session: Session) => makeEngine(code, session, options.functions ?? {});
+    const print = printer(options.onPrint);
+    const transactor = new Transactor(journal, new Session(state), make, print);
+    const once = options.functions !== undefined;
+    const reading = rawExports(transactor, 'read');
+    super(rawExports(transactor, undefined, once), reading);
+    this.#reading = reading;
+    this.#raw = (durability) => rawExports(transactor, undefined, once, durability);
     this.name = name;
     this.#code = code;
-    this.#transactor = new Transactor(
-      journal,
-      state,
-      (session) => makeEngine(code, session, options.functions ?? {}),
-      printer(options.onPrint),
-    );
-    this.raw = rawExports(this.#transactor, undefined, options.functions !== undefined);
-    this.#reading = rawExports(this.#transactor, 'read');
-  }
-
-  /** The document, or undefined. */
-  async get(table: string, key: Key): Promise<Decoded> {
-    const document = await this.raw.documents.get(checkText(table, 'table'), componentKey(key));
-    return document === undefined ? undefined : decode(document);
-  }
-
-  /** Stores a document in place of what was there. */
-  async put(table: string, key: Key, value: Value): Promise<void> {
-    await this.raw.documents.put(checkText(table, 'table'), componentKey(key), encode(value));
-  }
-
-  /** Deletes a document; false if there was none. */
-  async delete(table: string, key: Key): Promise<boolean> {
-    return this.raw.documents.delete(checkText(table, 'table'), componentKey(key));
-  }
-
-  /** The documents in the order of the keys, undefined where there is none. */
-  async getMany(table: string, keys: readonly Key[]): Promise<Decoded[]> {
-    const documents = list(await this.raw.documents.getMany(checkText(table, 'table'), encode(keys, 'keys')));
-    return documents.map((document) => (document === null ? undefined : document));
+    this.#makeEngine = make;
+    this.#fork = (base, options) => new Transaction(transactor, base, make, print, once, options);
+    this.#transactor = transactor;
   }
 
   /**
-   * The keys and documents in order. They come in pages, each a transaction of its own, so a long
-   * walk may see what is written meanwhile.
+   * Begins a transaction on the state after the calls that were made before. Calls of the database go on
+   * meanwhile. Mostly `transaction` is what is wanted.
    */
-  async *scan(table: string, options: ScanOptions = {}): AsyncGenerator<[Key, Decoded], void, void> {
-    let start = options.start === undefined ? undefined : componentKey(options.start, 'start');
-    let end = options.end === undefined ? undefined : componentKey(options.end, 'end');
-    const backward = options.backward ?? false;
-    let left = options.limit === undefined ? Infinity : Number(whole(options.limit, 'limit'));
-    while (left > 0) {
-      const page = await this.raw.documents.scan(checkText(table, 'table'), {
-        ...(start !== undefined && { start }),
-        ...(end !== undefined && { end }),
-        backward,
-        limit: Math.min(left, SCAN_PAGE),
-      });
-      const rows = decode(page.rows) as [Key, Decoded][];
-      yield* rows;
-      if (page.next === undefined) return;
-      left -= rows.length;
-      if (backward) end = page.next;
-      else start = page.next;
-    }
-  }
-
-  /** Runs a batch as one transaction, and gives one result for each operation. */
-  async apply(operations: readonly Operation[]): Promise<Decoded[]> {
-    return list(await this.raw.documents.apply(encode(operations as readonly Value[], 'operations')));
-  }
-
-  /** The tables that exist, by name. */
-  async tables(): Promise<TableInfo[]> {
-    const tables = await this.raw.tables.list();
-    return tables.map(({ name, documents, indexes }) => ({ name, documents: Number(documents), indexes }));
-  }
-
-  /** Removes a table with its documents, functions and indexes; false if there was none. */
-  async dropTable(table: string): Promise<boolean> {
-    return this.raw.tables.drop(checkText(table, 'table'));
+  async begin(options: TransactionOptions = {}): Promise<Transaction> {
+    checkDurability(options.durability);
+    return this.#fork(await this.#transactor.state(), options);
   }
 
   /**
-   * Makes an index, and the table if there is none. A string or an array stands for its fields.
-   *
-   * With options, it is built in steps, each a call of its own: no call is long, and memory does not grow with the
-   * table. No query uses it until the last step. If the page is closed in between, the same call goes on where it was.
-   * If it rejects, nothing is left of the index.
+   * Runs work as a transaction: commits when it is through, and rolls back if it rejects. If something that it has
+   * read was changed by others meanwhile, nothing of it is kept, and it is run again, on the newest state. After some
+   * attempts this rejects with `store-conflict`. So what the work does besides must be right to do more than once.
    *
    * ```ts
-   * await db.createIndex('cities', 'population', { onProgress: ({ done, total }) => show(done / total) });
-   * ```
-   */
-  async createIndex(
-    table: string,
-    definition: IndexDefinition | string | readonly FieldPath[],
-    options?: IndexOptions,
-  ): Promise<IndexInfo> {
-    const full =
-      typeof definition === 'string'
-        ? { fields: [definition] }
-        : isList(definition)
-          ? { fields: definition }
-          : definition;
-    checkText(table, 'table');
-    if (options === undefined) {
-      return indexInfo(await this.raw.indexes.create(table, encode(full as unknown as Value, 'definition')));
-    }
-    const inSteps = encode({ ...full, background: true } as unknown as Value, 'definition');
-    return indexInfo(await buildIndex(this.raw.indexes, table, inSteps, options));
-  }
-
-  /** Removes an index; false if there was none. */
-  async dropIndex(table: string, name: string): Promise<boolean> {
-    return dropIndex(this.raw.indexes, checkText(table, 'table'), checkText(name, 'name'));
-  }
-
-  /** The indexes of a table. */
-  async indexes(table: string): Promise<IndexInfo[]> {
-    return (await this.raw.indexes.list(checkText(table, 'table'))).map(indexInfo);
-  }
-
-  /** What an index holds, in numbers. */
-  async indexStatistics(table: string, name: string): Promise<IndexStatistics> {
-    const statistics = await this.raw.indexes.statistics(checkText(table, 'table'), checkText(name, 'name'));
-    return decode(statistics) as unknown as IndexStatistics;
-  }
-
-  /**
-   * The keys and documents that a query asks for.
-   *
-   * ```ts
-   * const rows = await db.query({
-   *   table: 'cities',
-   *   where: { field: 'population', op: '>', value: 1_000_000 },
-   *   sort: [{ field: 'population', descending: true }],
-   *   limit: 10,
+   * const left = await db.transaction(async (tx) => {
+   *   const account = await tx.get<Account>('accounts', 'ada');
+   *   if (account.balance < 10) throw new Error('not enough');
+   *   await tx.put('accounts', 'ada', { ...account, balance: account.balance - 10 });
+   *   return account.balance - 10;
    * });
    * ```
    */
-  async query(query: Query): Promise<[Key, Decoded][]> {
-    return decode(await this.raw.queries.run(encode(query as unknown as Value, 'query'))) as [Key, Decoded][];
-  }
-
-  /** How many documents a query asks for. */
-  async count(query: Query): Promise<number> {
-    return Number(await this.raw.queries.count(encode(query as unknown as Value, 'query')));
-  }
-
-  /** How a query would find its documents. */
-  async explain(query: Query): Promise<Plan> {
-    return decode(
-      await this.raw.queries.explain(encode(query as unknown as Value, 'query')),
-    ) as unknown as Plan;
-  }
-
-  /** Runs Lua code with `args` as its `...`, and gives all that it returns. */
-  async eval(source: string, args: readonly Value[] = [], options: CallOptions = {}): Promise<Decoded[]> {
-    const exports = options.readOnly ? this.#reading : this.raw;
-    return list(
-      await exports.lua.eval(
-        checkText(source, 'source'),
-        encode(args, 'arguments'),
-        componentOptions(options),
-      ),
-    );
-  }
-
-  /** Keeps a Lua function, with the local variables around it, under a name in a table. */
-  async persistFunction(table: string, name: string, source: string): Promise<void> {
-    await this.raw.functions.persist(
-      checkText(table, 'table'),
-      checkText(name, 'name'),
-      checkText(source, 'source'),
-      componentOptions({}),
-    );
-  }
-
-  /** Keeps the function of a binary chunk of Lua 5.4, as `string.dump` makes it, with nil in its variables. */
-  async persistBytecode(table: string, name: string, bytecode: Uint8Array): Promise<void> {
-    await this.raw.functions.persistBytecode(
-      checkText(table, 'table'),
-      checkText(name, 'name'),
-      bytecode,
-      componentOptions({}),
-    );
-  }
-
-  /** Gives a function another name, also in another table; false if there was none. */
-  async renameFunction(table: string, name: string, newTable: string, newName: string): Promise<boolean> {
-    return this.raw.functions.rename(
-      checkText(table, 'table'),
-      checkText(name, 'name'),
-      checkText(newTable, 'newTable'),
-      checkText(newName, 'newName'),
-    );
-  }
-
-  /** Calls a persisted function, and gives all that it returns. */
-  async callFunction(
-    table: string,
-    name: string,
-    args: readonly Value[] = [],
-    options: CallOptions = {},
-  ): Promise<Decoded[]> {
-    const exports = options.readOnly ? this.#reading : this.raw;
-    return list(
-      await exports.functions.call(
-        checkText(table, 'table'),
-        checkText(name, 'name'),
-        encode(args, 'arguments'),
-        componentOptions(options),
-      ),
-    );
-  }
-
-  /** The persisted functions of a table, or of all. */
-  async functions(table?: string): Promise<FunctionInfo[]> {
-    const functions = await this.raw.functions.list(
-      table === undefined ? undefined : checkText(table, 'table'),
-    );
-    return functions.map((info) => ({ ...info, size: Number(info.size), stored: Number(info.stored) }));
+  async transaction<T>(work: (tx: Transaction) => T | Promise<T>, options: RetryOptions = {}): Promise<T> {
+    const attempts = Number(whole(options.attempts ?? ATTEMPTS, 'attempts', 1n));
+    for (let attempt = 1; ; attempt++) {
+      const tx = await this.begin(options);
+      let result: T;
+      try {
+        result = await work(tx);
+      } catch (error) {
+        await tx.rollback();
+        throw error;
+      }
+      try {
+        await tx.commit();
+        return result;
+      } catch (error) {
+        if (!(error instanceof CuError) || error.code !== 'store-conflict' || attempt === attempts)
+          throw error;
+      }
+    }
   }
 
   /**
-   * How often functions were called, and how long that took, by table and name. It is in memory only, and
-   * begins anew with each instance of the component.
+   * The calls of this database, with commits of another durability.
+   *
+   * ```ts
+   * await db.with({ durability: 'strict' }).put('orders', id, order); // on disk now
+   * ```
    */
-  async functionStatistics(): Promise<FunctionStatistics[]> {
-    const all = await this.raw.functions.statistics();
-    return all.map((info) => ({
-      table: info.table,
-      name: info.name,
-      calls: Number(info.calls),
-      failures: Number(info.failures),
-      instructions: Number(info.instructions),
-      milliseconds: Number(info.nanoseconds) / 1e6,
-    }));
+  with(options: TransactionOptions): Calls {
+    checkDurability(options.durability);
+    return new View(this, this.#raw(options.durability), this.#reading, options);
   }
 
-  /** The source text of a persisted function; undefined if there is none. */
-  async functionSource(table: string, name: string): Promise<string | undefined> {
-    return this.raw.functions.source(checkText(table, 'table'), checkText(name, 'name'));
+  protected override together<T>(work: (calls: Calls) => Promise<T>, options: RetryOptions): Promise<T> {
+    return this.transaction(work, options);
   }
 
-  /** Deletes a persisted function; false if there was none. */
-  async deleteFunction(table: string, name: string): Promise<boolean> {
-    return this.raw.functions.delete(checkText(table, 'table'), checkText(name, 'name'));
+  /**
+   * The result of a query, kept up to date: the one of now, and another whenever a commit, also in another tab, has
+   * made it another one.
+   *
+   * ```ts
+   * for await (const rows of db.live<User>({ table: 'users', sort: ['name'] })) show(rows);
+   * const stop = db.live({ table: 'users' }).onChange(show);
+   * ```
+   */
+  live<T = Decoded>(query: DocumentQuery<Given<T>>, options?: LiveOptions): Live<Keyed<T>>;
+  live<T = unknown>(query: ProjectionQuery<Given<T>>, options?: LiveOptions): Live<Keyed<Row>>;
+  live<T = unknown>(query: DistinctQuery<Given<T>> | GroupQuery<Given<T>>, options?: LiveOptions): Live<Row>;
+  live<T = unknown>(query: Query<Given<T>>, options?: LiveOptions): Live<unknown>;
+  live(query: Query, options?: LiveOptions): Live<unknown> {
+    const bytes = encode(query as unknown as Value, 'query');
+    return new Live((signal) => results(this.#transactor, this.#makeEngine, bytes, signal), options);
   }
 
-  async stats(): Promise<Stats> {
-    return decode(await this.raw.admin.stats()) as unknown as Stats;
+  /**
+   * Switches the change feed on, or changes its settings, all of them. It is off at first, and costs each write
+   * about as much as an index does.
+   */
+  async configureFeed(settings: FeedSettings = {}): Promise<void> {
+    await this.raw.changes.configure(encode(settings as Value, 'settings'));
   }
 
-  /** The limits in force for calls that do not say otherwise. */
-  async limits(): Promise<LimitsInForce> {
-    return limitsInForce(await this.raw.admin.limits());
+  /** Switches the change feed off, and deletes what it has. */
+  async dropFeed(): Promise<void> {
+    await this.raw.changes.configure(undefined);
   }
 
-  /** Sets the limits of the database, all of them: what is absent goes back to its default. */
-  async setLimits(limits: Limits): Promise<void> {
-    await this.raw.admin.setLimits(componentLimits(limits));
+  /** What the change feed keeps, and how far it goes. Rejects with `out-of-date` if it is off. */
+  async feed(): Promise<FeedInfo> {
+    const { settings, newest, oldest, next } = await this.#readFeed<FeedInfo>({});
+    return { settings, newest, oldest, next };
   }
 
-  /** SHA-256 over everything the database holds; equal states have equal digests everywhere. */
-  async digest(): Promise<Uint8Array> {
-    return this.raw.admin.digest();
+  /**
+   * A page of the changes behind a place. Rejects with `out-of-date` if the feed is off or does not have them all
+   * any more: read the documents anew then, and go on from the `next` of a `feed` that came before.
+   */
+  async changes<T = Decoded>(request: ChangeRequest<Given<T>> & { after: Position }): Promise<ChangePage<T>> {
+    return this.#readFeed<ChangePage<T>>({ ...request, cursors: true });
+  }
+
+  /**
+   * The changes behind a place, by default from now on, as they are committed: by this page, by Lua code and by
+   * other tabs. Each comes once, in the order of the commits; the `cursor` of one is where to go on later, also
+   * after a reload. Ends with the same errors as `changes`.
+   *
+   * ```ts
+   * for await (const { table, key, before, after } of db.subscribe({ tables: ['orders'] })) …
+   * ```
+   */
+  subscribe<T = Decoded>(
+    options: SubscribeOptions<Given<T>> = {},
+  ): AsyncIterableIterator<FeedChange<T>, void, void> {
+    const { signal, after, ...request } = options;
+    const start = after === undefined ? this.feed().then(({ next }) => next) : Promise.resolve(after);
+    // It is told to who asks for the first change.
+    start.catch(() => {});
+    return interruptible((signal) => this.#follow<T>(start, request, signal), signal);
+  }
+
+  async *#follow<T>(
+    start: Promise<Position>,
+    request: ChangeRequest<Given<T>>,
+    signal: AbortSignal,
+  ): AsyncGenerator<FeedChange<T>, void, void> {
+    let after = await start;
+    while (!signal.aborted) {
+      const page = await this.changes<T>({ ...request, after });
+      yield* page.changes;
+      after = page.next;
+      if (!page.more) await this.#transactor.newer(page.newest, signal);
+    }
+  }
+
+  async #readFeed<R>(request: object): Promise<R> {
+    return decode(await this.raw.changes.read(encode(request as Value, 'request'))) as R;
   }
 
   /**
@@ -413,30 +300,18 @@ export class Database {
   }
 }
 
-/** A key as the component takes it. */
-function componentKey(key: Key, place = 'key') {
-  switch (typeof key) {
-    case 'string':
-      return { tag: 'text' as const, val: checkText(key, place) };
-    case 'number':
-    case 'bigint':
-      return { tag: 'integer' as const, val: whole(key, place, -(2n ** 63n), 2n ** 63n) };
-    default:
-      if (key instanceof Uint8Array) return { tag: 'bytes' as const, val: key };
-      throw new CuError('invalid-argument', `${place} must be a whole number, a string or a Uint8Array.`, {
-        place,
-      });
+/** A database whose commits have a durability of their own. */
+class View extends Calls {
+  readonly #database: Database;
+  readonly #options: TransactionOptions;
+
+  constructor(database: Database, raw: Raw, reading: Raw, options: TransactionOptions) {
+    super(raw, reading);
+    this.#database = database;
+    this.#options = options;
   }
-}
 
-function indexInfo(info: { name: string; definition: Uint8Array; entries: bigint }): IndexInfo {
-  return { name: info.name, definition: decode(info.definition), entries: Number(info.entries) };
-}
-
-function list(bytes: Uint8Array): Decoded[] {
-  return decode(bytes) as Decoded[];
-}
-
-function isList(definition: unknown): definition is readonly FieldPath[] {
-  return Array.isArray(definition);
+  protected override together<T>(work: (calls: Calls) => Promise<T>, options: RetryOptions): Promise<T> {
+    return this.#database.transaction(work, { ...this.#options, ...options });
+  }
 }

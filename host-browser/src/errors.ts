@@ -223,6 +223,25 @@ export function trapError(thrown: unknown): CuError {
   });
 }
 
+/** The same error for an operation that is so many operations further on than its place says. */
+export function further(error: CuError, operations: number): CuError {
+  const numbered = /^\[(\d+)\]/.exec(error.place ?? '');
+  if (operations === 0 || numbered === null) return error;
+  const place = `[${Number(numbered[1]) + operations}]${error.place!.slice(numbered[0].length)}`;
+  const message = error.message.startsWith(error.place!)
+    ? place + error.message.slice(error.place!.length)
+    : error.message;
+  const { code, limit, maximum, traceback, details } = error;
+  return new CuError(code, message, { place, limit, maximum, traceback, details, cause: error });
+}
+
+/** Throws `cancelled` once the signal is raised. */
+export function stopIfAsked(signal: AbortSignal | undefined, what: string): void {
+  if (signal?.aborted) {
+    throw new CuError('cancelled', `${what} was cancelled before its end.`, { cause: signal.reason });
+  }
+}
+
 /** The message behind its place. Some sentences are about what is at the place. */
 function at(place: string, message: string): string {
   if (place === '') return message;

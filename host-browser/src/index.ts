@@ -6,35 +6,65 @@
  */
 
 export type { ArchiveOptions, ArchiveProgress } from './archive.ts';
+export type {
+  BatchOptions,
+  BatchProgress,
+  Change,
+  Operation,
+  Outcome,
+  Outcomes,
+  Patch,
+  Precondition,
+  ResultOf,
+  Results,
+  Selection,
+  StreamOptions,
+} from './batch.ts';
+export type { Calls, RetryOptions, TransactionOptions } from './calls.ts';
 export type { Decoded } from './cbor/decode.ts';
 export { decode } from './cbor/decode.ts';
 export { encode } from './cbor/encode.ts';
-export { CuFloat, CuFunctionRef, type Value } from './cbor/values.ts';
+export { CuFloat, CuFunctionRef, type Storable, type Value } from './cbor/values.ts';
+export type {
+  ChangePage,
+  ChangeRequest,
+  FeedChange,
+  FeedInfo,
+  FeedSettings,
+  Position,
+  SubscribeOptions,
+} from './changes.ts';
 export { Database, open } from './database.ts';
 export type { HostFunctions } from './engine/host.ts';
 export { CuError, type ErrorCode, type ErrorInfo, type LimitName } from './errors.ts';
 export type { HistogramPart, IndexOptions, IndexProgress, IndexStatistics } from './indexes.ts';
+export type { Live, LiveOptions } from './live.ts';
 export type { CallOptions, Limits, LimitsInForce, OpenOptions } from './options.ts';
-export type { Raw } from './raw.ts';
-export type { Durability, StorageInfo } from './store/journal.ts';
+export type { Documents, Groups, Ordering, Rows } from './query/builder.ts';
+export type { Condition, LuaPredicate, Operator, Range, TypeName } from './query/conditions.ts';
+export type { FieldPath, PathOf } from './query/paths.ts';
 export type {
-  Change,
-  Condition,
-  FieldPath,
-  FunctionInfo,
-  FunctionStatistics,
+  Aggregate,
+  Aggregates,
+  Columns,
+  Cursor,
+  DistinctQuery,
+  DocumentQuery,
+  GroupQuery,
   IndexDefinition,
   IndexField,
   IndexInfo,
-  Key,
-  Operation,
-  Operator,
+  IterateOptions,
+  Keyed,
+  Page,
   Plan,
-  Precondition,
+  ProjectionQuery,
   Query,
-  ScanOptions,
-  Selection,
+  Row,
   Sort,
-  Stats,
-  TableInfo,
-} from './types.ts';
+  StoredIndexDefinition,
+} from './query/queries.ts';
+export type { Raw } from './raw.ts';
+export type { Durability, StorageInfo } from './store/journal.ts';
+export type { Savepoint, Transaction } from './transaction.ts';
+export type { FunctionInfo, FunctionStatistics, Key, ScanOptions, Stats, TableInfo } from './types.ts';

@@ -142,7 +142,7 @@ function nameProblem(name: unknown): string | undefined {
 /** Refuses options that can't be right. */
 export function checkOptions(options: OpenOptions): void {
   oneOf(options.storage, ['indexeddb', 'memory'], 'storage');
-  oneOf(options.durability, ['relaxed', 'strict'], 'durability');
+  checkDurability(options.durability);
   if (options.onPrint !== undefined && typeof options.onPrint !== 'function') {
     throw new CuError('invalid-argument', 'onPrint must be a function.', { place: 'onPrint' });
   }
@@ -152,6 +152,11 @@ export function checkOptions(options: OpenOptions): void {
       throw new CuError('invalid-argument', `${place} must be a function.`, { place });
     }
   }
+}
+
+/** Refuses a durability that there is none of. */
+export function checkDurability(durability: string | undefined): void {
+  oneOf(durability, ['relaxed', 'strict'], 'durability');
 }
 
 function oneOf(value: string | undefined, known: readonly string[], place: string): void {

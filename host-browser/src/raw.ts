@@ -1,5 +1,6 @@
 /** The exports of the component with values as CBOR bytes, each as a promise. */
 import type { Engine } from './engine/engine.ts';
+import type { Durability } from './store/journal.ts';
 import type { Mode, Transactor } from './store/transactor.ts';
 
 type Promised<Interface> = {
@@ -37,10 +38,15 @@ const MODES: { readonly [Interface in keyof Engine]: { readonly [Name in keyof E
 type Export = (...args: unknown[]) => unknown;
 
 /**
- * The raw exports over a transactor; with a mode, all of them run in it. Lua code that calls functions of
+ * The raw exports over a transactor; with a mode or a durability, all of them run in it. Lua code that calls functions of
  * the page must not run twice either.
  */
-export function rawExports(transactor: Transactor<Engine>, mode?: Mode, once = false): Raw {
+export function rawExports(
+  transactor: Transactor<Engine>,
+  mode?: Mode,
+  once = false,
+  durability?: Durability,
+): Raw {
   const raw: Record<string, Record<string, Export>> = {};
   for (const [face, modes] of Object.entries(MODES)) {
     raw[face] = Object.fromEntries(
@@ -50,6 +56,7 @@ export function rawExports(transactor: Transactor<Engine>, mode?: Mode, once = f
           transactor.submit(
             mode ?? (own === 'maybe' && (once || keepsGlobals(args)) ? 'write' : own),
             (engine) => (engine as unknown as Record<string, Record<string, Export>>)[face]![name]!(...args),
+            durability,
           ),
       ]),
     );

@@ -193,8 +193,7 @@ const CALLS: { readonly [name: string]: Call } = {
     indexInfo(await raw.indexes.create(text(args, 'table'), value(args, 'definition'))),
   'indexes.build-step': async (raw, args) => raw.indexes.buildStep(text(args, 'table'), text(args, 'name')),
   'indexes.drop': async (raw, args) => flag(await raw.indexes.drop(text(args, 'table'), text(args, 'name'))),
-  'indexes.statistics': async (raw, args) =>
-    raw.indexes.statistics(text(args, 'table'), text(args, 'name')),
+  'indexes.statistics': async (raw, args) => raw.indexes.statistics(text(args, 'table'), text(args, 'name')),
   'indexes.list': async (raw, args) =>
     encodeList((await raw.indexes.list(text(args, 'table'))).map(indexInfo)),
   'queries.run': (raw, args) => raw.queries.run(value(args, 'query')),

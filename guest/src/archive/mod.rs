@@ -71,7 +71,7 @@ pub fn export_page(db: &Database, after: Option<&[u8]>) -> Result<ArchivePage> {
     Ok(page)
 }
 
-/// SHA-256 over the packed entries of a scan over everything but the change feed and the samples of indexes.
+/// SHA-256 over the packed entries of a scan over everything but the change feed and the samples.
 ///
 /// # Errors
 /// As the store fails.

@@ -44,6 +44,13 @@ export type Value =
   | ReadonlyMap<Value, Value>
   | { readonly [member: string]: Value };
 
+/** `T` if all in it can be stored. Interfaces are no `Value`, since they may get more members elsewhere. */
+export type Storable<T> = T extends Value
+  ? T
+  : T extends ((...args: never) => unknown) | Date | RegExp | Promise<unknown> | ReadonlySet<unknown> | symbol
+    ? never
+    : { readonly [Name in keyof T]: Storable<T[Name]> };
+
 /** The CBOR tag of functions, around the number or the name. */
 export const FUNCTION_TAG = 40_000;
 

@@ -2,6 +2,7 @@
 import { StoreFailure } from '../errors.ts';
 import { Entries } from './entries.ts';
 import type { Mirror } from './mirror.ts';
+import type { Reads } from './reads.ts';
 import type { State } from './state.ts';
 
 /**
@@ -12,13 +13,38 @@ export class Session {
   state: State;
   /** Whether the running call may commit. */
   writable = false;
-  /** The writes of each commit since the transactor last took them. */
+  /** The writes of the commits since the transactor last took them, in order. */
   commits: Entries[] = [];
   /** What the running call printed. A call that runs a second time must not print twice. */
   printed: Uint8Array[] = [];
+  /** Where what is read is noted, if anywhere. */
+  reads: Reads | undefined;
+  /** Whether a commit's number was asked for ahead of it. */
+  hasReserved = false;
 
   constructor(state: State) {
     this.state = state;
+  }
+
+  /** The number that the next commit will have. */
+  get next(): number {
+    return this.state.version + 1;
+  }
+
+  /**
+   * Makes one commit of runs of writes, and gives its number. It may take several numbers, and what comes of the
+   * writes may be known already.
+   */
+  commit(
+    runs: readonly Entries[],
+    numbers = 1,
+    mirror = runs.reduce((before, run) => before.apply(run), this.state.mirror),
+  ): number {
+    if (!this.writable) throw new StoreFailure({ tag: 'read-only' });
+    const version = this.state.version + numbers;
+    this.state = { mirror, version };
+    this.commits.push(...runs);
+    return version;
   }
 }
 
@@ -28,8 +54,11 @@ export type PrintHandler = (text: Uint8Array) => void;
 /** The import `cu:db/store`. */
 export function storeImport(session: Session): object {
   class Snapshot {
-    readonly #mirror: Mirror;
+    #mirror: Mirror;
     readonly #version: bigint;
+    readonly #reads = session.reads;
+    /** Writes that were handed over ahead of the commit. */
+    readonly #staged: Entries[] = [];
 
     constructor({ mirror, version }: State) {
       this.#mirror = mirror;
@@ -41,10 +70,12 @@ export function storeImport(session: Session): object {
     }
 
     get(key: Uint8Array): Uint8Array | undefined {
+      this.#reads?.key(key);
       return this.#mirror.get(key);
     }
 
     getMany(keys: Uint8Array): Uint8Array {
+      this.#reads?.keys(keys);
       return this.#mirror.getMany(keys);
     }
 
@@ -55,26 +86,35 @@ export function storeImport(session: Session): object {
       maxEntries: number,
       maxBytes: number,
     ): Uint8Array {
-      return this.#mirror.scan(start, end, direction === 'backward', maxEntries, maxBytes);
+      const backward = direction === 'backward';
+      const page = this.#mirror.scan(start, end, backward, maxEntries, maxBytes);
+      this.#reads?.scan(start, end, backward, page, maxEntries, maxBytes);
+      return page;
     }
 
     count(start: Uint8Array, end: Uint8Array): bigint {
+      this.#reads?.count(start, end);
       return BigInt(this.#mirror.count(start, end));
     }
 
-    reserve(): bigint {
-      return this.#version + 1n;
+    stage(writes: Uint8Array): void {
+      const run = Entries.parse(writes);
+      this.#mirror = this.#mirror.apply(run);
+      this.#staged.push(run);
     }
 
-    static commit(_snapshot: Snapshot, writes: Uint8Array): bigint {
-      // Calls run one at a time, each on the newest state: no snapshot can be out of date here.
-      const { mirror, version } = session.state;
-      if (writes.length === 0) return BigInt(version);
-      if (!session.writable) throw new StoreFailure({ tag: 'read-only' });
-      const entries = Entries.parse(writes);
-      session.state = { mirror: mirror.apply(entries), version: version + 1 };
-      session.commits.push(entries);
-      return BigInt(version + 1);
+    reserve(): bigint {
+      session.hasReserved = true;
+      return BigInt(session.next);
+    }
+
+    static commit(snapshot: Snapshot, writes: Uint8Array): bigint {
+      const runs = writes.length > 0 ? [...snapshot.#staged, Entries.parse(writes)] : snapshot.#staged;
+      const { version } = session.state;
+      if (runs.length === 0) return BigInt(version);
+      // Calls run one at a time: only a snapshot that was held since an earlier one can be out of date.
+      if (snapshot.#version !== BigInt(version)) throw new StoreFailure({ tag: 'conflict' });
+      return BigInt(session.commit(runs));
     }
   }
   return { Snapshot, open: () => new Snapshot(session.state) };

@@ -41,7 +41,7 @@ export class IndexedDbJournal implements Journal {
   onClosed: ((reason: string) => void) | undefined;
   readonly #name: string;
   readonly #connection: IDBDatabase;
-  readonly #durability: Durability;
+  readonly durability: Durability;
   readonly #thresholds: Thresholds;
   readonly #channel: BroadcastChannel | undefined;
   #directory: Directory = emptyDirectory;
@@ -58,7 +58,7 @@ export class IndexedDbJournal implements Journal {
   ) {
     this.#name = name;
     this.#connection = connection;
-    this.#durability = durability;
+    this.durability = durability;
     this.#thresholds = { logBytes: LOG_BYTES, logRecords: LOG_RECORDS, ...thresholds };
     connection.onversionchange = () => {
       this.#lose(`The database "${name}" is being deleted or upgraded elsewhere; open it again.`);
@@ -87,7 +87,7 @@ export class IndexedDbJournal implements Journal {
       this.#connection,
       [idb.META, idb.LOG, idb.SEGMENTS],
       'readonly',
-      this.#durability,
+      this.durability,
     );
     const meta = transaction.objectStore(idb.META);
     const segments = transaction.objectStore(idb.SEGMENTS);
@@ -114,7 +114,7 @@ export class IndexedDbJournal implements Journal {
   }
 
   async missed(version: number): Promise<LogRecord[]> {
-    const transaction = idb.begin(this.#connection, [idb.LOG], 'readonly', this.#durability);
+    const transaction = idb.begin(this.#connection, [idb.LOG], 'readonly', this.durability);
     const [stored] = await Promise.all([
       idb.result(transaction.objectStore(idb.LOG).getAll(after(version))),
       idb.completion(transaction),
@@ -123,8 +123,12 @@ export class IndexedDbJournal implements Journal {
     return decode(stored);
   }
 
-  async append(version: number, work: (missed: LogRecord[]) => LogRecord | undefined): Promise<void> {
-    const transaction = idb.begin(this.#connection, [idb.LOG], 'readwrite', this.#durability);
+  async append(
+    version: number,
+    durability: Durability,
+    work: (missed: LogRecord[]) => LogRecord | undefined,
+  ): Promise<void> {
+    const transaction = idb.begin(this.#connection, [idb.LOG], 'readwrite', durability);
     const log = transaction.objectStore(idb.LOG);
     const request = log.getAll(after(version));
     let failure: { readonly thrown: unknown } | undefined;
@@ -200,7 +204,7 @@ export class IndexedDbJournal implements Journal {
 
   /** Compacts or folds the log up to the state's version. */
   async #tidy(state: State, long: boolean): Promise<void> {
-    const transaction = idb.begin(this.#connection, [idb.META, idb.LOG], 'readonly', this.#durability);
+    const transaction = idb.begin(this.#connection, [idb.META, idb.LOG], 'readonly', this.durability);
     const upTo = IDBKeyRange.upperBound([state.version, Infinity]);
     const [stored, log, keys] = await Promise.all([
       idb.result(transaction.objectStore(idb.META).get(DIRECTORY_KEY)),
@@ -259,7 +263,7 @@ export class IndexedDbJournal implements Journal {
       this.#connection,
       [idb.META, idb.LOG, idb.SEGMENTS],
       'readwrite',
-      this.#durability,
+      this.durability,
     );
     const upTo = IDBKeyRange.upperBound([version, Infinity]);
     const now = await idb.result(transaction.objectStore(idb.LOG).getAllKeys(upTo));
@@ -269,7 +273,7 @@ export class IndexedDbJournal implements Journal {
   }
 
   async #remeasure(): Promise<void> {
-    const transaction = idb.begin(this.#connection, [idb.LOG], 'readonly', this.#durability);
+    const transaction = idb.begin(this.#connection, [idb.LOG], 'readonly', this.durability);
     this.#measure(await idb.result(transaction.objectStore(idb.LOG).getAll()));
   }
 

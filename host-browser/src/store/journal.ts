@@ -22,6 +22,9 @@ export interface StorageInfo {
 }
 
 export interface Journal {
+  /** How durable a commit is unless it says otherwise. */
+  readonly durability: Durability;
+
   /** Reads everything. */
   load(): Promise<State>;
 
@@ -31,10 +34,14 @@ export interface Journal {
   /**
    * Runs `work` at a moment when nobody else can append, with the records after `version` that
    * others have added. What it returns is appended, and the promise resolves once that is as
-   * durable as the journal promises. If `work` throws, nothing is written and the promise rejects
+   * durable as is asked for. If `work` throws, nothing is written and the promise rejects
    * with what it threw. `work` is called once, or not at all if the platform refuses.
    */
-  append(version: number, work: (missed: LogRecord[]) => LogRecord | undefined): Promise<void>;
+  append(
+    version: number,
+    durability: Durability,
+    work: (missed: LogRecord[]) => LogRecord | undefined,
+  ): Promise<void>;
 
   /** Told after each batch while nothing else waits: the moment to tidy up. Never throws. */
   rest(state: State): void;

@@ -1,9 +1,10 @@
 /** A journal that keeps nothing: the database lives as long as its object. */
-import type { Journal, StorageInfo } from './journal.ts';
+import type { Durability, Journal, StorageInfo } from './journal.ts';
 import type { LogRecord } from './record.ts';
 import { emptyState, type State } from './state.ts';
 
 export class MemoryJournal implements Journal {
+  readonly durability = 'relaxed';
   onForeignCommit: ((version: number) => void) | undefined;
   onClosed: ((reason: string) => void) | undefined;
 
@@ -15,7 +16,11 @@ export class MemoryJournal implements Journal {
     return [];
   }
 
-  async append(_version: number, work: (missed: LogRecord[]) => LogRecord | undefined): Promise<void> {
+  async append(
+    _version: number,
+    _durability: Durability,
+    work: (missed: LogRecord[]) => LogRecord | undefined,
+  ): Promise<void> {
     work([]);
   }
 

@@ -142,6 +142,15 @@ export class Mirror {
     return Math.max(0, last - this.#rank(start));
   }
 
+  /** Whether another state has the same entries with `start <= key < end`; an empty `end` is no bound. */
+  sameIn(other: Mirror, start: Uint8Array, end: Uint8Array): boolean {
+    const bound = end.length === 0 ? undefined : end;
+    const left = new Stream(this.#root, start, bound);
+    const right = new Stream(other.#root, start, bound);
+    while (left.fill() && right.fill()) if (!left.matches(right)) return false;
+    return !left.fill() && !right.fill();
+  }
+
   /** The state after the writes. */
   apply(writes: Entries): Mirror {
     if (writes.count === 0) return this;
@@ -176,6 +185,60 @@ export class Mirror {
       node = node.children[at]!;
     }
     return rank + node.lowerBound(key);
+  }
+}
+
+/** The packed entries of a range, as one sequence of bytes in the pieces that the leaves have of it. */
+class Stream {
+  readonly #leaves: Generator<readonly [leaf: Entries, from: number, to: number]>;
+  #bytes = new Uint8Array(0) as Uint8Array;
+  #at = 0;
+  #to = 0;
+
+  constructor(root: Node, start: Uint8Array, end: Uint8Array | undefined) {
+    this.#leaves = leavesOf(root, start, end);
+  }
+
+  /** Whether there is anything left. */
+  fill(): boolean {
+    while (this.#at === this.#to) {
+      const { value, done } = this.#leaves.next();
+      if (done === true) return false;
+      const [leaf, from, to] = value;
+      this.#bytes = leaf.bytes;
+      this.#at = leaf.offsets[from]!;
+      this.#to = leaf.offsets[to]!;
+    }
+    return true;
+  }
+
+  /** Whether what both have at hand is the same, and goes on behind it. */
+  matches(other: Stream): boolean {
+    const length = Math.min(this.#to - this.#at, other.#to - other.#at);
+    const shared = this.#bytes === other.#bytes && this.#at === other.#at;
+    for (let index = 0; !shared && index < length; index++) {
+      if (this.#bytes[this.#at + index] !== other.#bytes[other.#at + index]) return false;
+    }
+    this.#at += length;
+    other.#at += length;
+    return true;
+  }
+}
+
+/** The leaves that a range touches, each with the entries that belong to it. */
+function* leavesOf(
+  node: Node,
+  start: Uint8Array,
+  end: Uint8Array | undefined,
+): Generator<readonly [leaf: Entries, from: number, to: number]> {
+  if (!(node instanceof Inner)) {
+    const to = end === undefined ? node.count : node.lowerBound(end);
+    yield [node, Math.min(node.lowerBound(start), to), to];
+    return;
+  }
+  for (let index = node.childOf(start); index < node.children.length; index++) {
+    if (index > 0 && end !== undefined && compareBytes(node.keys[index]!, end) >= 0) return;
+    yield* leavesOf(node.children[index]!, start, end);
   }
 }
 

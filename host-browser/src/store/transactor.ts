@@ -12,8 +12,8 @@
  * with it. Should others have committed meanwhile, it is undone and runs again.
  */
 import { CuError, componentFailure, errorOf, trapError } from '../errors.ts';
-import { type PrintHandler, Session } from './imports.ts';
-import type { Journal, StorageInfo } from './journal.ts';
+import type { PrintHandler, Session } from './imports.ts';
+import type { Durability, Journal, StorageInfo } from './journal.ts';
 import type { LogRecord } from './record.ts';
 import { advance, type State } from './state.ts';
 
@@ -24,9 +24,13 @@ const BATCH_BYTES = 8 * 1024 * 1024;
 /** `read`: a commit is refused. `maybe`: the call may write, and may be run a second time. */
 export type Mode = 'read' | 'maybe' | 'write';
 
+/** What a call does. The session is there for calls that are an engine's of their own. */
+export type Work<Engine, T> = (engine: Engine, session: Session) => T;
+
 interface Call<Engine> {
   readonly mode: Mode;
-  readonly work: (engine: Engine) => unknown;
+  readonly durability: Durability;
+  readonly work: Work<Engine, unknown>;
   readonly resolve: (result: never) => void;
   readonly reject: (error: CuError) => void;
 }
@@ -53,15 +57,17 @@ export class Transactor<Engine> {
   #draining: Promise<void> | undefined;
   #foreignVersion = 0;
   #closed: CuError | undefined;
+  /** Resolved, and replaced, when there is a newer state, or when there will be none any more. */
+  #news = Promise.withResolvers<void>();
 
   constructor(
     journal: Journal,
-    state: State,
+    session: Session,
     makeEngine: (session: Session) => Engine,
     print: PrintHandler = () => {},
   ) {
     this.#journal = journal;
-    this.#session = new Session(state);
+    this.#session = session;
     this.#makeEngine = makeEngine;
     this.#print = print;
     journal.onForeignCommit = (version) => {
@@ -70,17 +76,18 @@ export class Transactor<Engine> {
     };
     journal.onClosed = (reason) => {
       this.#closed ??= new CuError('store-closed', reason);
+      this.#tell();
     };
   }
 
-  /** Runs a call in its turn. */
-  submit<T>(mode: Mode, work: (engine: Engine) => T): Promise<T> {
+  /** Runs a call in its turn; by default its commit is as durable as the journal's are. */
+  submit<T>(mode: Mode, work: Work<Engine, T>, durability = this.#journal.durability): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.#closed !== undefined) {
         reject(this.#closed);
         return;
       }
-      this.#queue.push({ mode, work, resolve, reject });
+      this.#queue.push({ mode, durability, work, resolve, reject });
       this.#wake();
     });
   }
@@ -88,6 +95,17 @@ export class Transactor<Engine> {
   /** The state in a call's turn; it is durable. */
   state(): Promise<State> {
     return this.submit('read', () => this.#session.state);
+  }
+
+  /** A state with a later commit than the one of this number, as soon as there is one; it is durable. */
+  async newer(version: number, signal?: AbortSignal): Promise<State> {
+    for (;;) {
+      const news = this.#news.promise;
+      const state = await this.state();
+      if (state.version > version) return state;
+      await firstOf(news, signal);
+      signal?.throwIfAborted();
+    }
   }
 
   get info(): StorageInfo {
@@ -99,9 +117,10 @@ export class Transactor<Engine> {
     while (this.#draining !== undefined) await this.#draining;
   }
 
-  /** Ends after the calls that were submitted before. */
-  async close(): Promise<void> {
-    this.#closed ??= new CuError('store-closed', 'The database was closed; open it again.');
+  /** Ends after the calls that were submitted before. Later ones are the error. */
+  async close(error = new CuError('store-closed', 'The database was closed; open it again.')): Promise<void> {
+    this.#closed ??= error;
+    this.#tell();
     await this.idle();
     await this.#journal.close();
   }
@@ -117,7 +136,10 @@ export class Transactor<Engine> {
     // A turn of its own: the calls that the caller makes now share what comes.
     await undefined;
     for (;;) {
-      if (this.#foreignVersion > this.#session.state.version) await this.#catchUp();
+      if (this.#foreignVersion > this.#session.state.version) {
+        await this.#catchUp();
+        this.#tell();
+      }
       if (this.#queue.length === 0) break;
       const before = this.#session.state;
       const ahead = this.#runAhead();
@@ -141,8 +163,10 @@ export class Transactor<Engine> {
 
   async #runBatch(before: State, ahead: Outcome<Engine> | undefined): Promise<void> {
     let outcomes = ahead === undefined ? [] : [ahead];
+    const calls = [...outcomes.map(({ call }) => call), ...this.#queue];
+    const durability = calls.some(({ durability }) => durability === 'strict') ? 'strict' : 'relaxed';
     try {
-      await this.#journal.append(before.version, (missed) => {
+      await this.#journal.append(before.version, durability, (missed) => {
         let { version } = before;
         if (missed.length > 0) {
           // What ran ahead did not see this.
@@ -152,12 +176,13 @@ export class Transactor<Engine> {
           this.#advance(missed);
           version = this.#session.state.version;
         }
-        this.#runQueued(outcomes);
+        this.#runQueued(outcomes, durability);
         const runs = this.#session.commits;
         if (runs.length === 0) return undefined;
         return { first: version + 1, version: this.#session.state.version, runs };
       });
       this.#session.commits = [];
+      this.#tell();
     } catch (thrown) {
       this.#goBack(before);
       if (thrown instanceof Behind) {
@@ -172,12 +197,18 @@ export class Transactor<Engine> {
     for (const { settle } of outcomes) settle();
   }
 
-  /** Runs what waits, as far as one batch goes. */
-  #runQueued(outcomes: Outcome<Engine>[]): void {
+  /** Runs what waits, as far as one batch of this durability goes. */
+  #runQueued(outcomes: Outcome<Engine>[], durability: Durability): void {
+    const isOfBatch = (call: Call<Engine>) => call.durability === 'relaxed' || durability === 'strict';
     const end = Date.now() + BATCH_TIME;
     let bytes = 0;
     let counted = 0;
-    while (this.#queue.length > 0 && bytes < BATCH_BYTES && Date.now() < end) {
+    while (
+      this.#queue[0] !== undefined &&
+      isOfBatch(this.#queue[0]) &&
+      bytes < BATCH_BYTES &&
+      Date.now() < end
+    ) {
       outcomes.push(this.#run(this.#queue.shift()!));
       for (; counted < this.#session.commits.length; counted++) {
         bytes += this.#session.commits[counted]!.bytes.length;
@@ -193,7 +224,7 @@ export class Transactor<Engine> {
     let tell: () => void;
     try {
       this.#engine ??= this.#makeEngine(session);
-      const result = call.work(this.#engine);
+      const result = call.work(this.#engine, session);
       tell = () => call.resolve(result as never);
     } catch (thrown) {
       const error = this.#callError(thrown);
@@ -270,9 +301,28 @@ export class Transactor<Engine> {
     this.#engine = undefined;
   }
 
+  /** Wakes those who wait for a newer state. */
+  #tell(): void {
+    this.#news.resolve();
+    this.#news = Promise.withResolvers();
+  }
+
   #rejectHead(error: CuError): void {
     this.#queue.shift()!.reject(this.#closed ?? error);
   }
+}
+
+/** Resolves with the promise or when the signal is raised, and leaves no listener behind. */
+function firstOf(promise: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      signal?.removeEventListener('abort', done);
+      resolve();
+    };
+    signal?.addEventListener('abort', done);
+    if (signal?.aborted) done();
+    promise.then(done);
+  });
 }
 
 /** What a journal threw, which is a `CuError` unless the journal itself is wrong. */

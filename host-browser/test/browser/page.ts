@@ -4,7 +4,7 @@
  */
 import type * as Package from '../../src/index.ts';
 import { Entries } from '../../src/store/entries.ts';
-import { type Session, storeImport } from '../../src/store/imports.ts';
+import { Session, storeImport } from '../../src/store/imports.ts';
 import { IndexedDbJournal, type Thresholds } from '../../src/store/indexeddb.ts';
 import type { Durability } from '../../src/store/journal.ts';
 import { packEntries, unpackEntries } from '../../src/store/pack.ts';
@@ -39,7 +39,7 @@ class TextStore {
     const state = await journal.load();
     return new TextStore(
       journal,
-      new Transactor(journal, state, (session: Session) => storeImport(session) as Seam),
+      new Transactor(journal, new Session(state), (session: Session) => storeImport(session) as Seam),
     );
   }
 
@@ -84,6 +84,10 @@ class TextStore {
 
   /** Resolves when what can be tidied up is. */
   async tidied(): Promise<void> {
+    await this.#transactor.idle();
+    await this.#journal.tidied();
+    // What was committed during the last tidying has waited for a moment of rest.
+    await this.#transactor.state();
     await this.#transactor.idle();
     await this.#journal.tidied();
   }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CuError } from '../../src/errors.ts';
-import { type Session, storeImport } from '../../src/store/imports.ts';
+import { Session, storeImport } from '../../src/store/imports.ts';
+import type { Durability } from '../../src/store/journal.ts';
 import { MemoryJournal } from '../../src/store/memory.ts';
 import { packEntries } from '../../src/store/pack.ts';
 import type { LogRecord } from '../../src/store/record.ts';
@@ -24,7 +25,7 @@ interface Seam {
 /** The real seam, with a real trap beside it. */
 function makeTransactor() {
   let engines = 0;
-  const transactor = new Transactor(new MemoryJournal(), emptyState, (session: Session) => {
+  const transactor = new Transactor(new MemoryJournal(), new Session(emptyState), (session: Session) => {
     engines++;
     const trap = new WebAssembly.Instance(TRAP).exports.trap as () => void;
     return { ...storeImport(session), trap } as Seam;
@@ -139,6 +140,7 @@ function makeTabs() {
     }
     override async append(
       version: number,
+      _durability: Durability,
       work: (missed: LogRecord[]) => LogRecord | undefined,
     ): Promise<void> {
       const record = work(await this.missed(version));
@@ -150,7 +152,7 @@ function makeTabs() {
     printed.push([]);
     return new Transactor(
       new SharedJournal(),
-      emptyState,
+      new Session(emptyState),
       (session: Session) => ({
         ...(storeImport(session) as Seam),
         trap() {},

@@ -74,7 +74,7 @@ fn watch_prints_what_commits_have_changed() {
         (&json!("pets"), &json!(true))
     );
 
-    let condition = "CONDITION";
+    let condition = "age > 31";
     let found = cu.rows(&[
         "watch", "users", "--since", "1", "--where", condition, "--end",
     ]);

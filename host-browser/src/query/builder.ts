@@ -1,0 +1,290 @@
+/** Queries put together step by step. */
+import type { Change, Patch } from '../batch.ts';
+import { CuError } from '../errors.ts';
+import type { Live, LiveOptions } from '../live.ts';
+import type { Condition, OperandOf, OperatorOf } from './conditions.ts';
+import type { At, PathOf, TextPath } from './paths.ts';
+import type {
+  Aggregates,
+  Cursor,
+  DocumentQuery,
+  GroupQuery,
+  IterateOptions,
+  Keyed,
+  Page,
+  Plan,
+  Query,
+} from './queries.ts';
+
+/** What an order is made of: `name` goes up, `-name` goes down. */
+export type Ordering<T> =
+  | PathOf<T>
+  | `-${TextPath<T>}`
+  | { readonly field: PathOf<T>; readonly descending?: boolean };
+
+/** The members of a row, by the paths or the names that they were asked for with. */
+export type Selected<T, Columns> = {
+  [Name in keyof Columns & string]?: NonNullable<At<T, Columns[Name]>>;
+};
+
+/** Paths as columns: each is named by its text. */
+export type Named<Paths extends readonly unknown[]> = { [Path in Paths[number] & string]: Path };
+
+/** The columns of a row: each name with its path. */
+export interface ColumnPaths<T> {
+  readonly [name: string]: PathOf<T>;
+}
+
+/** What aggregates give: counts and sums always, the others where something has a value. */
+export type Aggregated<T, A extends Aggregates<T>> = {
+  [Name in keyof A as A[Name]['op'] extends 'count' | 'sum' ? Name : never]: A[Name]['op'] extends 'count'
+    ? number
+    : number | bigint;
+} & {
+  [Name in keyof A as A[Name]['op'] extends 'count' | 'sum' ? never : Name]?: A[Name]['op'] extends 'avg'
+    ? number
+    : A[Name] extends { readonly field: infer Path }
+      ? NonNullable<At<T, Path>>
+      : never;
+};
+
+/** What all queries have. Each step gives a new one; nothing runs before it is asked for. */
+interface Steps<Self, R> extends AsyncIterable<R> {
+  /** At most so many rows. */
+  limit(rows: number): Self;
+  /** Leaves out so many rows. */
+  offset(rows: number): Self;
+  /** The rows. */
+  run(): Promise<R[]>;
+  /** The first row; undefined if there is none. */
+  first(): Promise<R | undefined>;
+  /** How many rows `run` would give. */
+  count(): Promise<number>;
+  /** How the rows would be found; with `analyze`, the query is run and what it met is told. */
+  explain(options?: { readonly analyze?: boolean }): Promise<Plan>;
+  /** The rows, kept up to date. Not in a transaction. */
+  live(options?: LiveOptions): Live<R>;
+}
+
+/** Takes a condition in parts: a field, an operator and what it is compared with; or as a whole. */
+interface Where<T, Self> {
+  <const Path extends PathOf<T>, Op extends OperatorOf<At<T, Path>>>(
+    field: Path,
+    op: Op,
+    value: OperandOf<At<T, Path>, Op>,
+  ): Self;
+  (condition: Condition<T>): Self;
+}
+
+/** A query for documents of type `T`, whose rows have documents of type `R`. */
+export interface Documents<T, R = T> extends Steps<Documents<T, R>, Keyed<R>> {
+  /** The query as data. */
+  readonly query: DocumentQuery<T>;
+  /** Leaves those that meet this, too. */
+  readonly where: Where<T, Documents<T, R>>;
+  /** The same as `where`. */
+  readonly and: Where<T, Documents<T, R>>;
+  /** Takes those that meet all that was said before, and those that meet this. */
+  readonly or: Where<T, Documents<T, R>>;
+  /** By the first, among equals by the next. What was said before is replaced. */
+  orderBy(...fields: readonly Ordering<T>[]): Documents<T, R>;
+  /** Begins behind a page. */
+  after(cursor: Cursor): Documents<T, R>;
+  /** A page of at most `limit` rows. */
+  page(): Promise<Page<Keyed<R>>>;
+  /** All rows, fetched in pages: a long walk may see what is written meanwhile. */
+  iterate(options?: IterateOptions): AsyncGenerator<Keyed<R>, void, void>;
+  /** Only these members of the documents. */
+  select<const Paths extends readonly PathOf<T>[]>(...paths: Paths): Documents<T, Selected<T, Named<Paths>>>;
+  select<const Columns extends ColumnPaths<T>>(columns: Columns): Documents<T, Selected<T, Columns>>;
+  /** The different combinations of some members, once each. */
+  distinct<const Paths extends readonly PathOf<T>[]>(...paths: Paths): Rows<Selected<T, Named<Paths>>>;
+  distinct<const Columns extends ColumnPaths<T>>(columns: Columns): Rows<Selected<T, Columns>>;
+  /** One row for each different combination of some members. */
+  groupBy<const Paths extends readonly PathOf<T>[]>(...paths: Paths): Groups<T, Selected<T, Named<Paths>>>;
+  groupBy<const Columns extends ColumnPaths<T>>(columns: Columns): Groups<T, Selected<T, Columns>>;
+  /** One row that tells of all documents. */
+  aggregate<const A extends Aggregates<T>>(aggregates: A): Groups<T, Aggregated<T, A>>;
+  /** Changes all of them, as one transaction. A map is merged into each. How many there were. */
+  update(changes: readonly Change<T>[] | Patch<T>): Promise<number>;
+  /** Deletes all of them, as one transaction. How many there were. */
+  delete(): Promise<number>;
+}
+
+/** A query whose rows are made of many documents. */
+export interface Rows<R> extends Steps<Rows<R>, R> {
+  /** The query as data. */
+  readonly query: Query;
+  /** By members of the rows. */
+  orderBy(...members: readonly Ordering<R>[]): Rows<R>;
+}
+
+/** A query for groups of documents. */
+export interface Groups<T, R> extends Steps<Groups<T, R>, R> {
+  /** The query as data. */
+  readonly query: GroupQuery<T>;
+  /** By members of the rows. */
+  orderBy(...members: readonly Ordering<R>[]): Groups<T, R>;
+  /** Leaves the rows that meet this. */
+  readonly having: Where<R, Groups<T, R>>;
+  /** What else is told of each group. */
+  aggregate<const A extends Aggregates<T>>(aggregates: A): Groups<T, R & Aggregated<T, A>>;
+}
+
+/** What runs queries: a database, or a transaction. */
+export interface Runner {
+  query(query: Query): Promise<unknown[]>;
+  count(query: Query): Promise<number>;
+  page(query: Query): Promise<Page<unknown>>;
+  iterate(query: Query, options?: IterateOptions): AsyncGenerator<unknown, void, void>;
+  explain(query: Query): Promise<Plan>;
+  apply(operations: readonly never[]): Promise<unknown[]>;
+  live?(query: Query, options?: LiveOptions): Live<unknown>;
+}
+
+type Members = { readonly [member: string]: unknown };
+
+/** One for all kinds of queries; the interfaces say which steps each has. */
+class Builder {
+  readonly #runner: Runner;
+  readonly query: Members;
+
+  constructor(runner: Runner, query: Members) {
+    this.#runner = runner;
+    this.query = query;
+  }
+
+  where(...parts: unknown[]): Builder {
+    return this.#join('where', 'and', parts);
+  }
+
+  and(...parts: unknown[]): Builder {
+    return this.#join('where', 'and', parts);
+  }
+
+  or(...parts: unknown[]): Builder {
+    return this.#join('where', 'or', parts);
+  }
+
+  having(...parts: unknown[]): Builder {
+    return this.#join('having', 'and', parts);
+  }
+
+  orderBy(...fields: unknown[]): Builder {
+    return this.#with({
+      sort: fields.map((field) =>
+        typeof field === 'string' && field.startsWith('-')
+          ? { field: field.slice(1), descending: true }
+          : field,
+      ),
+    });
+  }
+
+  limit(limit: number): Builder {
+    return this.#with({ limit });
+  }
+
+  offset(offset: number): Builder {
+    return this.#with({ offset });
+  }
+
+  after(after: Cursor): Builder {
+    return this.#with({ after });
+  }
+
+  select(...paths: unknown[]): Builder {
+    return this.#with({ select: columns(paths) });
+  }
+
+  distinct(...paths: unknown[]): Builder {
+    return this.#with({ select: columns(paths), distinct: true });
+  }
+
+  groupBy(...paths: unknown[]): Builder {
+    return this.#with({ groupBy: columns(paths) });
+  }
+
+  aggregate(aggregates: Members): Builder {
+    return this.#with({ aggregate: { ...(this.query.aggregate as Members | undefined), ...aggregates } });
+  }
+
+  run(): Promise<unknown[]> {
+    return this.#runner.query(this.#query);
+  }
+
+  async first(): Promise<unknown> {
+    return (await this.limit(1).run())[0];
+  }
+
+  count(): Promise<number> {
+    return this.#runner.count(this.#query);
+  }
+
+  page(): Promise<Page<unknown>> {
+    return this.#runner.page(this.#query);
+  }
+
+  iterate(options?: IterateOptions): AsyncGenerator<unknown, void, void> {
+    return this.#runner.iterate(this.#query, options);
+  }
+
+  [Symbol.asyncIterator](): AsyncGenerator<unknown, void, void> {
+    return this.iterate();
+  }
+
+  explain(options?: { readonly analyze?: boolean }): Promise<Plan> {
+    return this.#runner.explain({ ...this.#query, ...options } as Query);
+  }
+
+  live(options?: LiveOptions): Live<unknown> {
+    if (this.#runner.live === undefined) {
+      throw new CuError('invalid-argument', 'A transaction has no live queries; ask the database for one.');
+    }
+    return this.#runner.live(this.#query, options);
+  }
+
+  update(changes: unknown): Promise<number> {
+    return this.#change({
+      op: 'update',
+      changes: Array.isArray(changes) ? changes : [{ op: 'merge', value: changes }],
+    });
+  }
+
+  delete(): Promise<number> {
+    return this.#change({ op: 'delete' });
+  }
+
+  get #query(): Query {
+    return this.query as unknown as Query;
+  }
+
+  #with(members: Members): Builder {
+    return new Builder(this.#runner, { ...this.query, ...members });
+  }
+
+  #join(member: 'where' | 'having', by: 'and' | 'or', parts: unknown[]): Builder {
+    const [field, op, value] = parts;
+    const condition = parts.length === 1 ? field : { field, op, value };
+    const before = this.query[member] as Members | undefined;
+    // One more of the same kind needs no condition around it.
+    const joined = before?.[by] === undefined ? [before] : (before[by] as unknown[]);
+    return this.#with({ [member]: before === undefined ? condition : { [by]: [...joined, condition] } });
+  }
+
+  /** The component refuses members that no change by query has, such as an offset. */
+  async #change(operation: Members): Promise<number> {
+    const [count] = await this.#runner.apply([{ where: null, ...this.query, ...operation }] as never[]);
+    return count as number;
+  }
+}
+
+function columns(paths: unknown[]): unknown[] {
+  const [first] = paths;
+  if (typeof first !== 'object' || first === null || Array.isArray(first)) return paths;
+  return Object.entries(first).map(([as, field]) => ({ field, as }));
+}
+
+/** Begins a query for the documents of a table. */
+export function documents<T>(runner: Runner, table: string): Documents<T> {
+  return new Builder(runner, { table }) as unknown as Documents<T>;
+}
