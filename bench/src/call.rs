@@ -113,8 +113,13 @@ pub fn command(bench: &mut Bench, command: &Path, documents: u64) -> Outcome<()>
 pub fn options() -> CallOptions {
     CallOptions {
         chunk_name: None,
-        instructions: Some(1 << 50),
+        instructions: Some(1_000_000_000_000_000),
         memory: Some(1 << 30),
+        wall_clock: None,
+        call_depth: None,
+        result_size: None,
+        output_size: None,
+        transaction_size: None,
         seed: None,
         time: None,
         keep_globals: false,

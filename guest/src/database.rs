@@ -27,6 +27,11 @@ impl CatalogCache {
     pub fn version(&self) -> Option<u64> {
         self.at.map(|(version, _)| version)
     }
+
+    /// A table as it was at that commit.
+    pub(crate) fn table(&self, name: &str) -> Option<&Table> {
+        self.catalog.table(name).map(|table| &**table)
+    }
 }
 
 /// A point in a transaction that can be gone back to.
@@ -261,8 +266,12 @@ impl Database {
     /// `InvalidArgument` if it can't be a name; so do all that take one.
     #[inline(never)]
     pub fn table(&self, name: &str) -> Result<Option<Rc<Table>>> {
-        check_table(name)?;
-        Ok(self.catalog.table(name).cloned())
+        let table = self.catalog.table(name);
+        if table.is_none() {
+            // What is there has passed the check already.
+            check_table(name)?;
+        }
+        Ok(table.cloned())
     }
 
     /// A table that has to be there.

@@ -133,6 +133,10 @@ impl store::Host for Plugin {
             .push(snapshot)
             .map_err(|error| StoreFailure::Io(error.to_string()))
     }
+
+    fn peek(&mut self, key: Vec<u8>) -> Result<(u64, Option<Vec<u8>>), StoreFailure> {
+        Ok((self.version, self.entries.get(&key).cloned()))
+    }
 }
 
 impl store::HostSnapshot for Plugin {

@@ -70,6 +70,10 @@ impl Store for HostStore {
             snapshot,
         }))
     }
+
+    fn peek(&self, key: &[u8]) -> Result<(u64, Option<Vec<u8>>), StoreFailure> {
+        Ok(store::peek(key)?)
+    }
 }
 
 struct HostSnapshot {

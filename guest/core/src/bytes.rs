@@ -1,7 +1,6 @@
 //! Sorting byte strings.
 
-use std::collections::BTreeMap;
-use std::rc::Rc;
+use crate::store::Overlay;
 
 /// Sorts bytewise.
 ///
@@ -14,28 +13,24 @@ pub fn sort(rows: &mut [Vec<u8>]) {
 
 /// Byte strings, numbered as they arrive and told in their own order.
 ///
-/// It is made of the map that a transaction has for its writes: the component would carry the code of another one
-/// for each type of value, five kilobytes each time.
+/// It is made of what a transaction has for its writes: the component would carry the code of another map for it,
+/// five kilobytes.
 #[derive(Debug, Default)]
-pub struct Numbers {
-    numbers: BTreeMap<Box<[u8]>, Option<Rc<[u8]>>>,
-}
+pub struct Numbers(Overlay);
 
 impl Numbers {
     /// The number of a byte string that arrived before.
     #[must_use]
     #[inline(never)]
     pub fn get(&self, bytes: &[u8]) -> Option<usize> {
-        let number = self.numbers.get(bytes)?.as_deref()?;
-        number.try_into().ok().map(usize::from_be_bytes)
+        number(self.0.peek(bytes)?)
     }
 
     /// Gives the next number, from 0 on, to a byte string that did not arrive before.
     #[inline(never)]
     pub fn add(&mut self, bytes: &[u8]) -> usize {
-        let number = self.numbers.len();
-        let stored: Rc<[u8]> = number.to_be_bytes().as_slice().into();
-        self.numbers.insert(bytes.into(), Some(stored));
+        let number = self.0.len();
+        self.0.write(bytes, Some(&number.to_be_bytes()), true);
         number
     }
 
@@ -43,9 +38,11 @@ impl Numbers {
     #[must_use]
     #[inline(never)]
     pub fn in_order(&self) -> Vec<usize> {
-        let numbers = self.numbers.values().flatten();
-        numbers
-            .filter_map(|number| (**number).try_into().ok().map(usize::from_be_bytes))
-            .collect()
+        let numbers = self.0.range(&[], &[]);
+        numbers.filter_map(|(_, value)| number(value)).collect()
     }
+}
+
+fn number(stored: Option<&[u8]>) -> Option<usize> {
+    stored?.try_into().ok().map(usize::from_be_bytes)
 }

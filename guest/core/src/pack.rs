@@ -17,6 +17,13 @@ pub fn write_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
+/// Appends two byte strings as one: a key.
+pub fn write_joined(out: &mut Vec<u8>, first: &[u8], second: &[u8]) {
+    write_length(out, first.len() + second.len());
+    out.extend_from_slice(first);
+    out.extend_from_slice(second);
+}
+
 /// Appends `optional`: a value, or its absence.
 pub fn write_optional(out: &mut Vec<u8>, value: Option<&[u8]>) {
     match value {

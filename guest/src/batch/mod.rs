@@ -82,7 +82,7 @@ pub fn apply(db: &mut Database, batch: &[u8]) -> Result<Vec<u8>> {
         for operation in chunk.iter().flatten() {
             operation.add_wanted(db, &mut wanted);
         }
-        db.transaction().read_ahead(&wanted)?;
+        db.transaction().read_ahead(wanted)?;
         for operation in chunk {
             if is_atomic {
                 let done = operation.and_then(|operation| operation.run(db, &mut results));

@@ -6,6 +6,7 @@ use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::key::{Key, document_key};
 use crate::members::Members;
+use crate::pack::write_bytes;
 use crate::query::{Condition, Query, parse_condition, parse_selection};
 use crate::value::Item;
 
@@ -161,13 +162,13 @@ impl<'a> Operation<'a> {
         })
     }
 
-    /// Adds the store keys that will be read.
-    pub fn add_wanted(&self, db: &Database, wanted: &mut Vec<Vec<u8>>) {
+    /// Packs the store keys that will be read, in the order in which they will.
+    pub fn add_wanted(&self, db: &Database, wanted: &mut Vec<u8>) {
         let (Target::Key(key), Some(table)) = (&self.target, db.catalog().table(self.table)) else {
             return;
         };
         if self.action != Action::Put || self.precondition.is_some() || table.needs_old() {
-            wanted.push(document_key(table.id, key));
+            write_bytes(wanted, &document_key(table.id, key));
         }
         for index in table
             .indexes
@@ -177,7 +178,9 @@ impl<'a> Operation<'a> {
             let mut encoded = Vec::new();
             key.encode(&mut encoded);
             // What can't be indexed is refused when it is put.
-            wanted.append(&mut index.entries(db, self.value, &encoded).unwrap_or_default());
+            for entry in index.entries(db, self.value, &encoded).unwrap_or_default() {
+                write_bytes(wanted, &entry);
+            }
         }
     }
 }

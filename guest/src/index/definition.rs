@@ -20,7 +20,15 @@ impl Definition {
     pub fn parse(definition: &[u8]) -> Result<Definition> {
         let shape = "a definition is a map with fields or function and, as needed, name, kind, unique, sparse and background; \
                      send for example {\"fields\": [\"name\"]}";
-        let names = ["fields", "function", "name", "kind", "unique", "sparse", "background"];
+        let names = [
+            "fields",
+            "function",
+            "name",
+            "kind",
+            "unique",
+            "sparse",
+            "background",
+        ];
         let members = Members::read(definition, "definition", &names, shape, Error::argument)?;
         let hash = match members.text("kind")? {
             None | Some("btree") => false,

@@ -82,14 +82,16 @@ pub(crate) fn change(
     if deleted == added {
         return Ok(Change::default());
     }
-    // Entries are in order, so that those of both are found by halving, however many there are.
-    let kept: Vec<_> = deleted
-        .iter()
-        .map(|entry| added.binary_search(entry).is_ok())
-        .collect();
-    added.retain(|entry| deleted.binary_search(entry).is_err());
-    let mut kept = kept.into_iter();
-    deleted.retain(|_| kept.next() == Some(false));
+    if !deleted.is_empty() && !added.is_empty() {
+        // Entries are in order, so that those of both are found by halving, however many there are.
+        let kept: Vec<_> = deleted
+            .iter()
+            .map(|entry| added.binary_search(entry).is_ok())
+            .collect();
+        added.retain(|entry| deleted.binary_search(entry).is_err());
+        let mut kept = kept.into_iter();
+        deleted.retain(|_| kept.next() == Some(false));
+    }
     if index.unique {
         for entry in &added {
             if let Some(other) = db.transaction().get(entry)? {

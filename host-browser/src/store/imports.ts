@@ -117,7 +117,11 @@ export function storeImport(session: Session): object {
       return BigInt(session.commit(runs));
     }
   }
-  return { Snapshot, open: () => new Snapshot(session.state) };
+  function peek(key: Uint8Array): [bigint, Uint8Array | undefined] {
+    const { mirror, version } = session.state;
+    return [BigInt(version), mirror.get(key)];
+  }
+  return { Snapshot, open: () => new Snapshot(session.state), peek };
 }
 
 /** The import `cu:db/console`. */

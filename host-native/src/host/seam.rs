@@ -54,6 +54,11 @@ impl store::Host for State {
             .push(snapshot)
             .map_err(|_| WitFailure::Io("too many snapshots are open".to_owned()))
     }
+
+    fn peek(&mut self, key: Vec<u8>) -> Result<(u64, Option<Vec<u8>>), WitFailure> {
+        let snapshot = self.store.open()?;
+        Ok((snapshot.version(), snapshot.get(&key)?))
+    }
 }
 
 impl store::HostSnapshot for State {

@@ -20,6 +20,8 @@ pub struct Cursor {
     /// The page's next entry, not yet handed out.
     head: Option<(Span, Span)>,
     page_entries: u32,
+    /// How many entries the page may still have before it is full.
+    room: u32,
     /// Whether the store has no further page.
     last_page: bool,
     /// The entry of the overlay that was handed out last.
@@ -39,6 +41,7 @@ impl Cursor {
             unpacker: Unpacker::default(),
             head: None,
             page_entries: FIRST_PAGE,
+            room: 0,
             overlaid: (Vec::new(), Vec::new()),
         }
     }
@@ -63,19 +66,21 @@ impl Cursor {
     fn fill(&mut self, transaction: &Transaction) -> Result<()> {
         while self.head.is_none() {
             if !self.unpacker.is_done(&self.page) {
+                self.room = self.room.saturating_sub(1);
                 let key = self.unpacker.bytes(&self.page)?;
                 if let Some(value) = self.unpacker.optional(&self.page)? {
                     self.head = Some((key, value));
                 }
                 continue;
             }
+            // A page that is neither empty nor full is the last one, too.
+            self.last_page |= self.room > 0;
             if self.last_page {
                 return Ok(());
             }
-            let (start, end) = self.rest();
             self.page = transaction.snapshot()?.scan(
-                &start,
-                &end,
+                &self.start,
+                &self.end,
                 self.direction,
                 self.page_entries,
                 PAGE_BYTES,
@@ -83,14 +88,13 @@ impl Cursor {
             transaction.count_page(&self.page);
             self.unpacker = Unpacker::default();
             self.last_page = self.page.is_empty();
+            self.room = match self.page.len() < PAGE_BYTES as usize {
+                true => self.page_entries,
+                false => 0,
+            };
             self.page_entries = (self.page_entries * 4).min(LARGEST_PAGE);
         }
         Ok(())
-    }
-
-    /// What is left of the range behind the last entry handed out.
-    fn rest(&self) -> (Vec<u8>, Vec<u8>) {
-        (self.start.clone(), self.end.clone())
     }
 
     fn moved_behind(&mut self, key: &[u8]) {

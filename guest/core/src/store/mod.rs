@@ -6,10 +6,12 @@
 
 mod cursor;
 mod memory;
+mod overlay;
 mod transaction;
 
 pub use cursor::Cursor;
 pub use memory::MemoryStore;
+pub(crate) use overlay::Overlay;
 pub use transaction::{Mark, Transaction};
 
 use crate::error::StoreFailure;
@@ -30,6 +32,15 @@ pub trait Store {
     /// # Errors
     /// As the platform fails.
     fn open(&self) -> Result<Box<dyn Snapshot>, StoreFailure>;
+
+    /// The number of the newest commit, and the value that a key has at it.
+    ///
+    /// # Errors
+    /// As the platform fails.
+    fn peek(&self, key: &[u8]) -> Result<(u64, Option<Vec<u8>>), StoreFailure> {
+        let snapshot = self.open()?;
+        Ok((snapshot.version(), snapshot.get(key)?))
+    }
 }
 
 /// The store at one moment.

@@ -1,15 +1,15 @@
 //! A transaction: a snapshot, and the writes that wait for the commit.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap};
-use std::ops::Bound;
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Instant;
 
+use super::overlay::{Overlay, Written};
 use super::{Cursor, Direction, Snapshot};
 use crate::error::{Error, Limit, Result};
 use crate::key::successor;
-use crate::pack::{Unpacker, write_bytes, write_optional};
+use crate::pack::{Span, Unpacker, write_bytes};
 
 /// Bytes written by one transaction, at the most, unless its owner says otherwise: the overlay is in the
 /// guest's memory.
@@ -21,7 +21,42 @@ const READ_CACHE_ENTRIES: usize = 256;
 const READ_CACHE_VALUE: usize = 64 << 10;
 
 /// What is at a key: a value, or nothing.
-type Stored = Option<Rc<[u8]>>;
+pub(super) type Stored = Option<Rc<[u8]>>;
+
+/// Values that were read before they are asked for, packed, and the keys that they belong to, in their order.
+#[derive(Default)]
+struct Ahead {
+    keys: Vec<u8>,
+    values: Vec<u8>,
+    /// Behind the key that was asked for last.
+    rest: (Unpacker, Unpacker),
+    /// That key and its value.
+    last: Option<(Span, Option<Span>)>,
+}
+
+impl Ahead {
+    /// How many keys are passed in search of one: those that nobody has asked for after all.
+    const PASSED: usize = 256;
+
+    /// The value of a key, if it was read.
+    fn find(&mut self, key: &[u8]) -> Result<Option<Option<&[u8]>>> {
+        let before = self.rest;
+        for _ in 0..Self::PASSED {
+            if let Some((there, value)) = &self.last
+                && self.keys[there.clone()] == *key
+            {
+                return Ok(Some(value.clone().map(|value| &self.values[value])));
+            }
+            if self.rest.0.is_done(&self.keys) {
+                break;
+            }
+            let there = self.rest.0.bytes(&self.keys)?;
+            self.last = Some((there, self.rest.1.optional(&self.values)?));
+        }
+        (self.rest, self.last) = (before, None);
+        Ok(None)
+    }
+}
 
 /// A point in a transaction that can be gone back to.
 #[derive(Debug)]
@@ -35,17 +70,18 @@ pub struct Mark {
 /// [`Transaction::commit`]; to roll back is to drop it.
 pub struct Transaction {
     snapshot: Box<dyn Snapshot>,
-    overlay: BTreeMap<Box<[u8]>, Stored>,
+    overlay: Overlay,
     written: usize,
     limit: u64,
     deadline: Option<(Instant, u64)>,
     accesses: Cell<u32>,
     scanned: Cell<usize>,
     read: RefCell<HashMap<Box<[u8]>, Stored>>,
+    ahead: RefCell<Ahead>,
     /// Marks that were not given back, one inside the other.
     marks: usize,
     /// What the overlay had at a key before each write since the first mark.
-    undo: Vec<(Box<[u8]>, Option<Stored>)>,
+    undo: Vec<(u32, Written)>,
 }
 
 impl Transaction {
@@ -54,13 +90,14 @@ impl Transaction {
     pub fn new(snapshot: Box<dyn Snapshot>) -> Self {
         Transaction {
             snapshot,
-            overlay: BTreeMap::new(),
+            overlay: Overlay::default(),
             written: 0,
             limit: MAX_WRITTEN,
             deadline: None,
             accesses: Cell::new(0),
             scanned: Cell::new(0),
             read: RefCell::default(),
+            ahead: RefCell::default(),
             marks: 0,
             undo: Vec::new(),
         }
@@ -141,9 +178,8 @@ impl Transaction {
     /// The keys of at most so many own writes in a range, in their order.
     #[must_use]
     pub fn written_keys(&self, start: &[u8], end: &[u8], most: usize) -> Vec<Box<[u8]>> {
-        let range = (Bound::Included(start), Bound::Excluded(end));
-        let range = self.overlay.range::<[u8], _>(range);
-        range.take(most).map(|(key, _)| key.clone()).collect()
+        let range = self.overlay.range(start, end);
+        range.take(most).map(|(key, _)| key.into()).collect()
     }
 
     /// The values of many keys as they were before the transaction, in their order.
@@ -174,22 +210,7 @@ impl Transaction {
         end: &[u8],
         direction: Direction,
     ) -> Option<(&[u8], Option<&[u8]>)> {
-        if !end.is_empty() && end <= start {
-            return None;
-        }
-        let upper = if end.is_empty() {
-            Bound::Unbounded
-        } else {
-            Bound::Excluded(end)
-        };
-        let mut range = self
-            .overlay
-            .range::<[u8], _>((Bound::Included(start), upper));
-        let (key, value) = match direction {
-            Direction::Forward => range.next(),
-            Direction::Backward => range.next_back(),
-        }?;
-        Some((key, value.as_deref()))
+        self.overlay.first(start, end, direction)
     }
 
     /// The value of a key.
@@ -198,7 +219,10 @@ impl Transaction {
     /// As the store fails; so do the other reads.
     pub fn get(&self, key: &[u8]) -> Result<Stored> {
         if let Some(own) = self.overlay.get(key) {
-            return Ok(own.clone());
+            return Ok(own);
+        }
+        if let Some(value) = self.ahead.borrow_mut().find(key)? {
+            return Ok(value.map(Into::into));
         }
         if let Some(value) = self.read.borrow().get(key) {
             return Ok(value.clone());
@@ -223,25 +247,21 @@ impl Transaction {
         read.insert(key.into(), value);
     }
 
-    /// Reads many keys in one call of the host, so that [`Transaction::get`] has them.
+    /// Reads packed keys in one call of the host, so that [`Transaction::get`] has them. It is quickest if they are
+    /// asked for in their order.
     ///
     /// # Errors
     /// As [`Transaction::get`].
-    pub fn read_ahead<K: AsRef<[u8]>>(&self, keys: &[K]) -> Result<()> {
-        if keys.len() < 2 {
+    pub fn read_ahead(&self, keys: Vec<u8>) -> Result<()> {
+        if keys.is_empty() {
             return Ok(());
         }
-        let mut packed = Vec::new();
-        keys.iter()
-            .for_each(|key| write_bytes(&mut packed, key.as_ref()));
-        let values = self.snapshot.get_many(&packed)?;
-        let mut unpacker = Unpacker::default();
-        let mut read = self.read.borrow_mut();
-        read.clear();
-        for key in keys {
-            let value = unpacker.optional(&values)?.map(|span| values[span].into());
-            read.insert(key.as_ref().into(), value);
-        }
+        let values = self.snapshot.get_many(&keys)?;
+        *self.ahead.borrow_mut() = Ahead {
+            keys,
+            values,
+            ..Ahead::default()
+        };
         Ok(())
     }
 
@@ -269,10 +289,35 @@ impl Transaction {
         let mut unpacker = Unpacker::default();
         own.into_iter()
             .map(|own| match own {
-                Some(own) => Ok(own.clone()),
+                Some(own) => Ok(own),
                 None => Ok(unpacker.optional(&values)?.map(|span| values[span].into())),
             })
             .collect()
+    }
+
+    /// Calls `visit` with each of some packed keys and its value, in their order, until it says `false`.
+    ///
+    /// # Errors
+    /// As [`Transaction::get`], and those of `visit`.
+    pub fn visit_many(
+        &self,
+        keys: &[u8],
+        visit: &mut dyn FnMut(&[u8], Option<&[u8]>) -> Result<bool>,
+    ) -> Result<bool> {
+        if keys.is_empty() {
+            return Ok(true);
+        }
+        self.check_time()?;
+        let values = self.snapshot.get_many(keys)?;
+        let (mut key, mut value) = (Unpacker::default(), Unpacker::default());
+        while !key.is_done(keys) {
+            let key = &keys[key.bytes(keys)?];
+            let stored = value.optional(&values)?.map(|span| &values[span]);
+            if !visit(key, self.overlay.peek(key).unwrap_or(stored))? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// How many keys are in a range.
@@ -284,15 +329,7 @@ impl Transaction {
             return Ok(0);
         }
         let mut count = self.snapshot.count(start, end)?;
-        let upper = if end.is_empty() {
-            Bound::Unbounded
-        } else {
-            Bound::Excluded(end)
-        };
-        let own: Vec<_> = self
-            .overlay
-            .range::<[u8], _>((Bound::Included(start), upper))
-            .collect();
+        let own: Vec<_> = self.overlay.range(start, end).collect();
         if own.is_empty() {
             return Ok(count);
         }
@@ -311,13 +348,13 @@ impl Transaction {
         Ok(count)
     }
 
-    fn write(&mut self, key: &[u8], value: Stored) -> Result<()> {
+    fn write(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<()> {
         self.check_time()?;
-        self.written += key.len() + value.as_ref().map_or(0, |value| value.len());
+        self.written += key.len() + value.map_or(0, <[u8]>::len);
         self.check_written()?;
-        let before = self.overlay.insert(key.into(), value);
+        let undone = self.overlay.write(key, value, self.marks == 0);
         if self.marks > 0 {
-            self.undo.push((key.into(), before));
+            self.undo.push(undone);
         }
         Ok(())
     }
@@ -343,11 +380,8 @@ impl Transaction {
 
     /// Takes back what was written since a mark.
     pub fn undo(&mut self, mark: Mark) {
-        for (key, before) in self.undo.drain(mark.undo..).rev() {
-            match before {
-                Some(value) => self.overlay.insert(key, value),
-                None => self.overlay.remove(&key),
-            };
+        for (write, before) in self.undo.drain(mark.undo..).rev() {
+            self.overlay.put_back(write, before);
         }
         self.written = mark.written;
         self.release(mark);
@@ -374,7 +408,7 @@ impl Transaction {
     /// # Errors
     /// `LimitExceeded` when the transaction has written too much; so do the other writes.
     pub fn put(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
-        self.write(key, Some(value.into()))
+        self.write(key, Some(value))
     }
 
     /// Deletes a key, present or not.
@@ -415,11 +449,7 @@ impl Transaction {
             return Ok(self.snapshot.version());
         }
         self.check_written()?;
-        let mut packed = Vec::with_capacity(self.written + 8 * self.overlay.len());
-        for (key, value) in &self.overlay {
-            write_bytes(&mut packed, key);
-            write_optional(&mut packed, value.as_deref());
-        }
+        let packed = self.overlay.pack();
         drop(self.overlay);
         Ok(self.snapshot.commit(&packed)?)
     }

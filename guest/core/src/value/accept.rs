@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::FUNCTION_TAG;
 use super::big::{self, MAX_INTEGER_SIZE, NEGATIVE_TAG, POSITIVE_TAG, write_integer};
 use super::number::{float_to_int, half_to_float};
+use super::scan::Scan;
 use super::skip;
 use super::write::{
     shortest_float, write_bytes, write_float, write_head, write_int, write_string, write_text,
@@ -69,7 +70,14 @@ fn accept_within<'a>(
             ),
         ));
     }
-    let mut reader = Reader::new(bytes, MAX_DEPTH + extra_depth);
+    let max_depth = MAX_DEPTH + extra_depth;
+    let mut scan = Scan::new(bytes);
+    if scan.value(0, max_depth) == Some(bytes.len()) {
+        return Ok(scan.ordered.map_or(Cow::Borrowed(bytes), Cow::Owned));
+    }
+    drop(scan);
+    let mut reader = Reader::new(bytes, max_depth);
+    reader.output = Some(Vec::with_capacity(bytes.len()));
     reader.value(0).map_err(|fault| fault.into_error(place))?;
     if reader.position != bytes.len() {
         let fault = Fault::new(format!(
@@ -81,9 +89,6 @@ fn accept_within<'a>(
     if reader.deterministic {
         return Ok(Cow::Borrowed(bytes));
     }
-    reader.position = 0;
-    reader.output = Some(Vec::with_capacity(bytes.len()));
-    reader.value(0).map_err(|fault| fault.into_error(place))?;
     Ok(Cow::Owned(reader.output.unwrap_or_default()))
 }
 
@@ -128,8 +133,24 @@ struct Reader<'a> {
     max_depth: usize,
     /// Whether what only Cu writes is allowed.
     is_stored: bool,
-    /// Where the deterministic encoding goes, on the second pass.
+    /// Where the deterministic encoding goes, unless the bytes have to be it.
     output: Option<Vec<u8>>,
+    /// Where the entries of the maps that are being read stand in the output.
+    entries: Vec<Entry>,
+}
+
+/// A map's entry in the output.
+#[derive(Clone, Copy)]
+struct Entry {
+    key: usize,
+    value: usize,
+    end: usize,
+}
+
+impl Entry {
+    fn key<'o>(&self, output: &'o [u8]) -> &'o [u8] {
+        &output[self.key..self.value]
+    }
 }
 
 enum Length {
@@ -146,6 +167,7 @@ impl<'a> Reader<'a> {
             max_depth,
             is_stored: false,
             output: None,
+            entries: Vec::new(),
         }
     }
 
@@ -297,29 +319,46 @@ impl<'a> Reader<'a> {
         let depth = self.deeper(depth)?;
         let mut length = self.argument(first)?;
         self.deterministic &= matches!(length, Length::Definite(_));
-        let outer = self.output.as_mut().map(std::mem::take);
+        let start = self.begin(4, &length);
         let mut count = 0u64;
         while self.more(&mut length) {
             self.value(depth)
                 .map_err(|fault| fault.inside(&format!("[{count}]")))?;
             count += 1;
         }
-        if let (Some(mut outer), Some(body)) = (outer, self.output.take()) {
-            write_head(&mut outer, 4, count);
-            outer.extend_from_slice(&body);
-            self.output = Some(outer);
-        }
+        self.end(4, &length, start, count);
         Ok(())
+    }
+
+    /// Begins a list or a map in the output: where its content stands.
+    fn begin(&mut self, major: u8, length: &Length) -> usize {
+        let Some(out) = &mut self.output else {
+            return 0;
+        };
+        if let Length::Definite(count) = length {
+            write_head(out, major, *count);
+        }
+        out.len()
+    }
+
+    /// Ends a list or a map, whose length may be known only now.
+    fn end(&mut self, major: u8, length: &Length, start: usize, count: u64) {
+        if let (Length::Indefinite, Some(out)) = (length, &mut self.output) {
+            let content = out.split_off(start);
+            write_head(out, major, count);
+            out.extend_from_slice(&content);
+        }
     }
 
     fn map(&mut self, first: u8, depth: usize) -> Checked<()> {
         let depth = self.deeper(depth)?;
         let mut length = self.argument(first)?;
         self.deterministic &= matches!(length, Length::Definite(_));
-        let outer = self.output.as_mut().map(std::mem::take);
-        // Keys say themselves where they end: sorted by all its bytes, an entry is sorted by its key.
-        let mut entries: Vec<Vec<u8>> = Vec::new();
+        let start = self.begin(5, &length);
+        let first_entry = self.entries.len();
+        let mut in_order = true;
         let mut previous: &[u8] = &[];
+        let mut count = 0u64;
         while self.more(&mut length) {
             let start = self.position;
             let key = self.map_key()?;
@@ -328,31 +367,55 @@ impl<'a> Reader<'a> {
             self.deterministic &= raw > previous;
             previous = raw;
             if let Some(out) = &mut self.output {
-                out.clear();
+                let start = out.len();
                 out.extend_from_slice(&key);
+                let entry = Entry {
+                    key: start,
+                    value: out.len(),
+                    end: 0,
+                };
+                in_order &= self.entries[first_entry..]
+                    .last()
+                    .is_none_or(|last| last.key(out) < entry.key(out));
+                self.entries.push(entry);
             }
             self.value(depth)
                 .map_err(|fault| fault.inside(&step_of(&key)))?;
-            if let Some(out) = &mut self.output {
-                entries.push(std::mem::take(out));
+            if let Some(out) = &self.output {
+                let number = first_entry + count as usize;
+                self.entries[number].end = out.len();
             }
+            count += 1;
         }
-        let Some(mut outer) = outer else {
+        if !in_order {
+            self.put_in_order(first_entry, start)?;
+        }
+        self.entries.truncate(first_entry);
+        self.end(5, &length, start, count);
+        Ok(())
+    }
+
+    /// Brings the entries of a map, from a position of the output on, into the order of their keys.
+    fn put_in_order(&mut self, first_entry: usize, start: usize) -> Checked<()> {
+        let entries = &self.entries[first_entry..];
+        let Some(out) = &mut self.output else {
             return Ok(());
         };
-        sort(&mut entries);
-        let key = |entry: &'_ Vec<u8>| skip(entry);
-        if let Some(twice) = entries
+        let content = out.split_off(start);
+        // Keys say themselves where they end: sorted by all its bytes, an entry is sorted by its key.
+        let mut rows: Vec<Vec<u8>> = entries
+            .iter()
+            .map(|entry| content[entry.key - start..entry.end - start].to_vec())
+            .collect();
+        sort(&mut rows);
+        let key = |row: &'_ Vec<u8>| skip(row);
+        if let Some(twice) = rows
             .windows(2)
             .find(|pair| pair[0][..key(&pair[0])] == pair[1][..key(&pair[1])])
         {
             return Err(Fault::new("the map has this key twice").inside(&step_of(&twice[0])));
         }
-        write_head(&mut outer, 5, entries.len() as u64);
-        entries
-            .iter()
-            .for_each(|entry| outer.extend_from_slice(entry));
-        self.output = Some(outer);
+        rows.iter().for_each(|row| out.extend_from_slice(row));
         Ok(())
     }
 

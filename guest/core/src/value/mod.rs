@@ -15,6 +15,7 @@ mod number;
 mod order;
 mod outward;
 mod path;
+mod scan;
 mod write;
 
 pub use accept::{MAX_DEPTH, MAX_SIZE, accept, accept_argument, accept_stored};

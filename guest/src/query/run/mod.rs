@@ -48,10 +48,10 @@ impl Rows {
 
     /// The array of the rows.
     pub(super) fn finish(mut self) -> Vec<u8> {
-        let mut result = Vec::with_capacity(self.body.len() + 9);
-        write_array_head(&mut result, self.count);
-        result.append(&mut self.body);
-        result
+        let mut head = Vec::with_capacity(9);
+        write_array_head(&mut head, self.count);
+        self.body.splice(..0, head);
+        self.body
     }
 }
 

@@ -9,6 +9,7 @@ use crate::catalog::Table;
 use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::key::{PREFIX_SIZE, prefix, space};
+use crate::pack::write_joined;
 use crate::query::parse::Query;
 use crate::query::plan::{Access, Plan, Walk};
 use crate::query::predicate::Subject;
@@ -150,6 +151,7 @@ impl<'a> Search<'a> {
             transaction: self.transaction,
             prefix: prefix(space::DOCUMENT, self.table.id),
             keys: Vec::new(),
+            count: 0,
             batch: expected.clamp(1, FETCH),
         }
     }
@@ -235,14 +237,17 @@ struct Fetcher<'t> {
     search: &'t Search<'t>,
     transaction: &'t Transaction,
     prefix: Vec<u8>,
-    keys: Vec<Vec<u8>>,
+    /// Packed.
+    keys: Vec<u8>,
+    count: usize,
     batch: usize,
 }
 
 impl Fetcher<'_> {
     fn push(&mut self, key: &[u8], visit: &mut Visit) -> Result<bool> {
-        self.keys.push([self.prefix.as_slice(), key].concat());
-        if self.keys.len() < self.batch {
+        write_joined(&mut self.keys, &self.prefix, key);
+        self.count += 1;
+        if self.count < self.batch {
             Ok(true)
         } else {
             self.flush(visit)
@@ -250,21 +255,23 @@ impl Fetcher<'_> {
     }
 
     fn flush(&mut self, visit: &mut Visit) -> Result<bool> {
-        let begun = self.search.begin_step();
-        let documents = self.transaction.get_many(&self.keys)?;
-        self.search.end_step(begun, |times| &times.documents);
-        for (key, document) in self.keys.drain(..).zip(documents) {
-            let Some(document) = document else {
-                return Err(Error::corrupt(
+        self.count = 0;
+        let keys = std::mem::take(&mut self.keys);
+        let mut begun = self.search.begin_step();
+        let goes_on = self.transaction.visit_many(&keys, &mut |key, document| {
+            // The values are there with the first of them.
+            self.search.end_step(begun.take(), |times| &times.documents);
+            let document = document.ok_or_else(|| {
+                Error::corrupt(
                     "store",
                     "an index entry leads to no document; make the index again",
-                ));
-            };
-            if !visit(&key[PREFIX_SIZE..], &document)? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+                )
+            })?;
+            visit(&key[PREFIX_SIZE..], document)
+        })?;
+        self.keys = keys;
+        self.keys.clear();
+        Ok(goes_on)
     }
 }
 
