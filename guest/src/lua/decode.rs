@@ -105,6 +105,12 @@ fn push_container(stack: Stack, context: &Context, value: &[u8]) -> Result<()> {
             }
             if let Some(metatable) = metatable {
                 push_value(stack, context, metatable)?;
+                if !stack.is_table(-1) {
+                    return Err(Error::corrupt(
+                        "store",
+                        "the metatable of a stored table is none; restore from a backup",
+                    ));
+                }
                 super::base::set_plain_metatable(stack);
             } else if shape.list_length().is_some() {
                 mark(stack, slot::MAP);
