@@ -76,7 +76,23 @@ fn valid() -> Vec<Vec<u8>> {
     write_int(&mut keys, 1);
     text(&mut keys, "name");
     cu_guest::value::write_bytes(&mut keys, &[0xff]);
-    vec![query, batch, definition, keys]
+    let mut settings = Vec::new();
+    write_map_head(&mut settings, 2);
+    text(&mut settings, "tables");
+    write_array_head(&mut settings, 2);
+    text(&mut settings, "t");
+    text(&mut settings, "name");
+    text(&mut settings, "changes");
+    write_int(&mut settings, 3);
+    let mut request = Vec::new();
+    write_map_head(&mut request, 3);
+    text(&mut request, "after");
+    write_int(&mut request, 1);
+    text(&mut request, "query");
+    request.extend_from_slice(&query);
+    text(&mut request, "cursors");
+    write_bool(&mut request, true);
+    vec![query, batch, definition, keys, settings, request]
 }
 
 /// A change to bytes: at a place, in a way.
@@ -124,6 +140,7 @@ fn mutate(bytes: &mut Vec<u8>, mutation: &Mutation) {
 const COUNTER: &str = "local n, v = 0, _home.t return function(...) n = n + 1 local a = v[1] return n, a and a.n, ... end";
 
 fn fill(engine: &mut Engine) {
+    engine.changes_configure(Some(&[0xa0])).unwrap();
     let options = CallOptions::default();
     let script = "_home.t = {} for i = 1, 20 do _home.t[i] = \
         {n = i * 17, list = {i, {deep = 'x'}}, a = {b = i % 3 == 0 and i or 'text' .. i}} end _home.single = 'one'";
@@ -208,6 +225,8 @@ fn call_everything(engine: &mut Engine, bytes: &[u8], expects: fn(&Error) -> boo
         Box::new(|e| e.functions_list(Some(&name)).map(drop)),
         Box::new(|e| e.functions_delete("t", &name).map(drop)),
         Box::new(|e| e.tables_drop(&name).map(drop)),
+        Box::new(|e| e.changes_read(bytes).map(drop)),
+        Box::new(|e| e.changes_configure(Some(bytes))),
     ];
     for (number, call) in calls.iter().enumerate() {
         let before = engine.admin_digest();
@@ -242,7 +261,7 @@ proptest! {
 
     #[test]
     fn nearly_valid_bytes_give_a_result_or_an_error_that_changed_nothing(
-        which in 0..4usize,
+        which in 0..6usize,
         mutations in prop::collection::vec(mutation(), 0..4),
     ) {
         let store = MemoryStore::new();

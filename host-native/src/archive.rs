@@ -67,8 +67,8 @@ impl Database {
         writer: impl Write,
         progress: impl FnMut(ArchiveProgress),
     ) -> Result<ArchiveInfo, Error> {
-        let pinned = Pinned(Arc::new(Mutex::new(self.host().store().open()?)));
-        let host = self.host().beside(Arc::new(pinned));
+        let pinned = Pinned(Arc::new(Mutex::new(self.host().store().open_settled()?)));
+        let host = self.host().beside(Some(Arc::new(pinned)));
         write(Raw::of(&host), writer, progress)
     }
 
@@ -85,7 +85,7 @@ impl Database {
         reader: impl Read,
         progress: impl FnMut(ArchiveProgress),
     ) -> Result<ArchiveInfo, Error> {
-        let host = self.host().beside(self.host().shared_store());
+        let host = self.host().beside(None);
         let raw = Raw::of(&host);
         let mut source = Source {
             reader,
@@ -317,6 +317,10 @@ impl Store for Pinned {
 impl Snapshot for Pinned {
     fn version(&self) -> u64 {
         self.with(|snapshot| snapshot.version())
+    }
+
+    fn generation(&self) -> u64 {
+        self.with(|snapshot| snapshot.generation())
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreFailure> {

@@ -35,6 +35,7 @@ pub struct Builder {
     component: Option<PathBuf>,
     time_limit: Duration,
     memory_limit: usize,
+    readers: usize,
     print: Option<crate::host::Print>,
     functions: BTreeMap<String, crate::host::HostFunction>,
 }
@@ -46,6 +47,7 @@ impl Default for Builder {
             component: None,
             time_limit: Duration::from_secs(60),
             memory_limit: 1 << 30,
+            readers: std::thread::available_parallelism().map_or(4, Into::into),
             print: None,
             functions: BTreeMap::new(),
         }
@@ -85,10 +87,17 @@ impl Builder {
         self
     }
 
-    /// Bytes of memory that the component may take, Lua's own limit apart; [`Error::LimitExceeded`]
+    /// Bytes of memory that each instance of the component may take, Lua's own limit apart; [`Error::LimitExceeded`]
     /// with `memory` beyond that. Default: 1 GiB.
     pub fn memory_limit(mut self, bytes: usize) -> Self {
         self.memory_limit = bytes;
+        self
+    }
+
+    /// How many calls may read at the same time; others wait for one of them. Each needs an instance of the component, of some 2 MB and what
+    /// its calls took, which is made when it is first needed and kept. Default: as many as the machine has processors.
+    pub fn readers(mut self, readers: usize) -> Self {
+        self.readers = readers.max(1);
         self
     }
 
@@ -183,6 +192,9 @@ impl Builder {
                 functions: Arc::new(self.functions),
                 wall_clock: self.time_limit,
                 memory: self.memory_limit,
+                memory_of_all: Arc::default(),
+                durability: self.disk.durability,
+                readers: self.readers,
             },
         ))
     }

@@ -184,8 +184,11 @@ pub(crate) fn items(array: &[u8]) -> Result<Vec<&[u8]>, Error> {
     Ok(items)
 }
 
-/// The members of a map whose names are short texts, each with its value's bytes.
-pub(crate) fn members(map: &[u8]) -> Result<Vec<(&[u8], &[u8])>, Error> {
+/// A member of a map: its name, and its value's bytes.
+pub(crate) type Member<'a> = (&'a [u8], &'a [u8]);
+
+/// The members of a map whose names are short texts.
+pub(crate) fn members(map: &[u8]) -> Result<Vec<Member<'_>>, Error> {
     let mut rest = match map.split_first() {
         Some((0xa0..=0xb7, rest)) => rest,
         _ => return Err(Error::Decode("the component returned no map".to_owned())),

@@ -1,17 +1,21 @@
 //! The typed API: Rust values in and out of the component's exports.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::host::Host;
 use crate::raw::{FunctionInfo, FunctionStatistics, TableInfo};
+use crate::store::Durability;
 use crate::{Batch, Builder, CallOptions, Error, Index, Key, Limits, Query, Value, cbor};
 
 /// A database, open.
 ///
 /// Every method is one transaction: it takes place as a whole or, if it fails, not at all. The
-/// methods block. A database can be shared between threads; calls from several threads wait for
-/// each other.
+/// methods block. A database can be shared between threads, and a clone is another handle of the same one. Methods that write run one
+/// after the other, and wait for the disk together; methods that read run beside them, and see all that was
+/// told as done before they began.
 ///
 /// ```
 /// use serde::{Deserialize, Serialize};
@@ -35,8 +39,10 @@ use crate::{Batch, Builder, CallOptions, Error, Index, Key, Limits, Query, Value
 /// database.close()?;
 /// # Ok::<(), cu_db::Error>(())
 /// ```
+#[derive(Clone)]
 pub struct Database {
-    host: Host,
+    host: Arc<Host>,
+    durability: Durability,
 }
 
 /// An index of a table.
@@ -111,11 +117,54 @@ impl Database {
     }
 
     pub(crate) fn new(host: Host) -> Self {
-        Self { host }
+        Self {
+            durability: host.durability(),
+            host: Arc::new(host),
+        }
     }
 
     pub(crate) fn host(&self) -> &Host {
         &self.host
+    }
+
+    pub(crate) fn durability(&self) -> Durability {
+        self.durability
+    }
+
+    /// The same database, for calls that count as done as this says, and not as it was opened with.
+    ///
+    /// ```
+    /// use cu_db::{Database, Durability};
+    ///
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// # let path = directory.path().join("log.cu");
+    /// let database = Database::open(path)?;
+    /// let quick = database.with_durability(Durability::Relaxed);
+    /// for number in 0..100 {
+    ///     quick.put("visits", number, &"page")?;
+    /// }
+    /// database.sync()?; // all of them are on the disk
+    /// # Ok::<(), cu_db::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_durability(&self, durability: Durability) -> Self {
+        Self {
+            durability,
+            ..self.clone()
+        }
+    }
+
+    /// Waits until all that was told as done before is on the disk, however it was written.
+    ///
+    /// # Errors
+    /// Only the store's: then commits that were not on the disk have been taken back, as by a crash of the machine.
+    pub fn sync(&self) -> Result<(), Error> {
+        let snapshot = self.host.store().open_settled()?;
+        let point = crate::store::Point {
+            version: snapshot.version(),
+            generation: snapshot.generation(),
+        };
+        Ok(self.host.store().settle(point, Durability::Strict)?)
     }
 
     /// The document under a key; none if it, or the whole table, is absent.
@@ -292,6 +341,58 @@ impl Database {
             &cbor::encode_arguments(&arguments)?,
             &options.to_wit(),
         )?)
+    }
+
+    /// As [`eval_with`](Database::eval_with), for code that writes nothing: it runs beside whoever writes, on the database as it
+    /// is when it begins. Globals are not kept.
+    ///
+    /// # Errors
+    /// As [`eval`](Database::eval), and [`StoreFailure::ReadOnly`](crate::store::StoreFailure::ReadOnly) if it wrote.
+    ///
+    /// ```
+    /// use cu_db::{CallOptions, Database};
+    ///
+    /// let database = Database::in_memory()?;
+    /// database.put("users", "ann", &31)?;
+    /// let age: i64 = database.eval_read("return _home.users.ann", (), &CallOptions::default())?;
+    /// assert_eq!(age, 31);
+    /// let error = database.eval_read::<()>("_home.users.ann = 32", (), &CallOptions::default());
+    /// assert_eq!(error.unwrap_err().code(), "store-read-only");
+    /// # Ok::<(), cu_db::Error>(())
+    /// ```
+    pub fn eval_read<T: DeserializeOwned>(
+        &self,
+        source: &str,
+        arguments: impl Serialize,
+        options: &CallOptions,
+    ) -> Result<T, Error> {
+        let mut options = options.to_wit();
+        options.keep_globals = false;
+        let arguments = cbor::encode_arguments(&arguments)?;
+        first(&self.raw().lua_eval_read(source, &arguments, &options)?)
+    }
+
+    /// As [`call_function_with`](Database::call_function_with), for a function that writes nothing and leaves its variables as they
+    /// are: see [`eval_read`](Database::eval_read). Such calls do not count in
+    /// [`function_statistics`](Database::function_statistics).
+    ///
+    /// # Errors
+    /// As [`call_function`](Database::call_function), and
+    /// [`StoreFailure::ReadOnly`](crate::store::StoreFailure::ReadOnly) if it wrote.
+    pub fn call_function_read<T: DeserializeOwned>(
+        &self,
+        table: &str,
+        name: &str,
+        arguments: impl Serialize,
+        options: &CallOptions,
+    ) -> Result<T, Error> {
+        let arguments = cbor::encode_arguments(&arguments)?;
+        let options = options.to_wit();
+        first(
+            &self
+                .raw()
+                .functions_call_read(table, name, &arguments, &options)?,
+        )
     }
 
     /// As [`eval_with`](Database::eval_with), with all the values that the code returns.
@@ -477,8 +578,9 @@ impl Database {
         Ok(self.host.store().size_on_disk()?)
     }
 
-    /// Bytes of memory that the component has: it grows with what calls need, and stays. 0 before the first call,
-    /// and after one that had to be ended by force.
+    /// Bytes of memory that all instances of the component have: it grows with what calls need, and stays. There is one that
+    /// writes, and as many that read as were needed at the same time. 0 before the first call; one that had to be ended by force gives its
+    /// memory back.
     pub fn component_memory(&self) -> usize {
         self.host.memory()
     }
@@ -492,7 +594,7 @@ impl Database {
         Ok(self.host.store().compression()?)
     }
 
-    /// Closes the database, which dropping it does as well, and tells if that fails. What was
+    /// Closes the database, for all its handles, which dropping the last of them does as well, and tells if that fails. What was
     /// acknowledged is kept in any case.
     ///
     /// # Errors

@@ -29,7 +29,9 @@ pub struct LiveQuery<'a, R = (Key, Value)> {
 /// One row: what tells it from the others, and its bytes.
 #[derive(Clone, Debug, PartialEq)]
 struct Row {
-    /// The document's key; the whole row where it is made of many documents.
+    /// The document's key; none where the row is made of many.
+    key: Option<Key>,
+    /// The key as bytes; the whole row where there is none.
     identity: Vec<u8>,
     bytes: Vec<u8>,
 }
@@ -167,7 +169,8 @@ impl<R: DeserializeOwned> LiveQuery<'_, R> {
     /// update; one that the result does not show is none.
     ///
     /// # Errors
-    /// What reading the feed and running the query report. The rows are then as before, and the next call tries again.
+    /// What reading the feed and running the query report: the rows are then as before, and the next call tries again.
+    /// [`Error::Decode`] if a row doesn't fit `R`; [`rows`](LiveQuery::rows) says so from then on as well.
     pub fn next_within(&mut self, time: Duration) -> Result<Option<Update<R>>, Error> {
         self.next_until(Instant::now().checked_add(time))
     }
@@ -177,9 +180,9 @@ impl<R: DeserializeOwned> LiveQuery<'_, R> {
             if self.waiter.is_closed() {
                 return Ok(None);
             }
-            if let Some(rows) = self.look()? {
-                let before = std::mem::replace(&mut self.rows, rows);
-                return update(self.sequence, &before, &self.rows).map(Some);
+            let difference = self.look()?;
+            if !difference.is_empty() {
+                return difference.decode(self.sequence).map(Some);
             }
             if !self.waiter.wait(until) {
                 return Ok(None);
@@ -187,8 +190,8 @@ impl<R: DeserializeOwned> LiveQuery<'_, R> {
         }
     }
 
-    /// Reads the changes since the last look. The rows, if they are others.
-    fn look(&mut self) -> Result<Option<Vec<Row>>, Error> {
+    /// Reads the changes since the last look, and brings the rows up to date.
+    fn look(&mut self) -> Result<Difference, Error> {
         self.waiter.listen();
         let mut position = self.position.clone();
         let mut changes = Vec::new();
@@ -197,7 +200,7 @@ impl<R: DeserializeOwned> LiveQuery<'_, R> {
                 // Changes were deleted before they were told: what there is now is what counts.
                 Err(Error::OutOfDate(_)) => {
                     let rows = self.begin()?;
-                    return Ok(Some(rows).filter(|rows| *rows != self.rows));
+                    return Ok(self.replace(rows));
                 }
                 page => page?,
             };
@@ -207,16 +210,66 @@ impl<R: DeserializeOwned> LiveQuery<'_, R> {
                 break page.newest;
             }
         };
-        let rows = if changes.is_empty() {
-            None
+        let difference = if changes.is_empty() {
+            Difference::default()
         } else if self.is_plain {
-            Some(changed(&self.rows, changes)?)
+            self.change(changes)?
         } else {
-            Some(self.run()?)
+            let rows = self.run()?;
+            self.replace(rows)
         };
         self.position = position;
         self.sequence = sequence;
-        Ok(rows.filter(|rows| *rows != self.rows))
+        Ok(difference)
+    }
+
+    fn replace(&mut self, rows: Vec<Row>) -> Difference {
+        let before = std::mem::replace(&mut self.rows, rows);
+        Difference::between(&before, &self.rows)
+    }
+
+    /// Makes changes in the rows, which are in the order of their keys.
+    fn change(&mut self, changes: Vec<RowChange>) -> Result<Difference, Error> {
+        let mut latest: BTreeMap<Key, Option<Row>> = BTreeMap::new();
+        for change in changes {
+            let Some(identity) = change.key else {
+                // The table was dropped, and all that was in it.
+                latest = self
+                    .rows
+                    .iter()
+                    .filter_map(|row| Some((row.key.clone()?, None)))
+                    .collect();
+                continue;
+            };
+            let key: Key = cbor::decode(&identity)?;
+            let row = change.row.map(|row| Row {
+                key: Some(key.clone()),
+                bytes: [&[KEYED], &identity[..], &row].concat(),
+                identity,
+            });
+            latest.insert(key, row);
+        }
+        let mut difference = Difference::default();
+        for (key, row) in latest {
+            let place = self
+                .rows
+                .binary_search_by(|row| row.key.as_ref().cmp(&Some(&key)));
+            match (place, row) {
+                (Err(_), None) => {}
+                (Err(place), Some(row)) => {
+                    difference.added.push(row.clone());
+                    self.rows.insert(place, row);
+                }
+                (Ok(place), None) => difference.removed.push(self.rows.remove(place)),
+                (Ok(place), Some(row)) => {
+                    if self.rows[place] != row {
+                        difference.changed.push(row.clone());
+                        self.rows[place] = row;
+                    }
+                }
+            }
+        }
+        Ok(difference)
     }
 
     /// Ends the live query from another thread.
@@ -241,7 +294,7 @@ impl<R: DeserializeOwned> Iterator for LiveQuery<'_, R> {
 }
 
 /// The member of a map.
-fn member<'a>(members: &[(&[u8], &'a [u8])], name: &str) -> Option<&'a [u8]> {
+fn member<'a>(members: &[cbor::Member<'a>], name: &str) -> Option<&'a [u8]> {
     let found = members.iter().find(|(there, _)| *there == name.as_bytes());
     found.map(|(_, value)| *value)
 }
@@ -270,77 +323,74 @@ impl Page {
 
 impl Row {
     fn of(bytes: &[u8]) -> Result<Row, Error> {
-        let identity = match bytes {
-            [KEYED, rest @ ..] => &rest[..cbor::length(rest)?],
-            _ => bytes,
+        let (key, identity) = match bytes {
+            [KEYED, rest @ ..] => {
+                let key = &rest[..cbor::length(rest)?];
+                (Some(cbor::decode(key)?), key)
+            }
+            _ => (None, bytes),
         };
         Ok(Row {
+            key,
             identity: identity.to_vec(),
             bytes: bytes.to_vec(),
         })
     }
-
-    fn key(&self) -> Result<Key, Error> {
-        cbor::decode(&self.identity)
-    }
-}
-
-/// The rows with some changes made; they are in the order of their keys.
-fn changed(rows: &[Row], changes: Vec<RowChange>) -> Result<Vec<Row>, Error> {
-    let keyed = rows.iter().map(|row| Ok((row.key()?, row.clone())));
-    let mut keyed: BTreeMap<Key, Row> = keyed.collect::<Result<_, Error>>()?;
-    for change in changes {
-        let Some(identity) = change.key else {
-            keyed.clear();
-            continue;
-        };
-        let key = cbor::decode(&identity)?;
-        match change.row {
-            None => drop(keyed.remove(&key)),
-            Some(row) => {
-                let bytes = [&[KEYED], &identity[..], &row].concat();
-                keyed.insert(key, Row { identity, bytes });
-            }
-        }
-    }
-    Ok(keyed.into_values().collect())
 }
 
 fn decode<'r, R: DeserializeOwned>(rows: impl Iterator<Item = &'r Row>) -> Result<Vec<R>, Error> {
     rows.map(|row| cbor::decode(&row.bytes)).collect()
 }
 
-fn update<R: DeserializeOwned>(
-    sequence: u64,
-    before: &[Row],
-    now: &[Row],
-) -> Result<Update<R>, Error> {
-    let numbered = |rows: &[Row]| -> BTreeMap<Vec<u8>, usize> {
-        let identities = rows.iter().map(|row| row.identity.clone());
-        identities.zip(0..).collect()
-    };
-    let (old, new) = (numbered(before), numbered(now));
-    let was = |row: &Row| old.get(&row.identity).map(|place| &before[*place]);
-    // Where the rows that stayed were, in the order in which they are now.
-    let stayed: Vec<usize> = now
-        .iter()
-        .filter_map(|row| old.get(&row.identity).copied())
-        .collect();
-    let still = rising(&stayed);
-    let has_moved = |row: &&Row| {
-        old.get(&row.identity)
-            .is_some_and(|place| !still.contains(place))
-    };
-    Ok(Update {
-        sequence,
-        added: decode(now.iter().filter(|row| was(row).is_none()))?,
-        changed: decode(
-            now.iter()
-                .filter(|row| was(row).is_some_and(|was| was != *row)),
-        )?,
-        removed: decode(before.iter().filter(|row| !new.contains_key(&row.identity)))?,
-        moved: decode(now.iter().filter(has_moved))?,
-    })
+/// What an update tells, not decoded yet.
+#[derive(Debug, Default)]
+struct Difference {
+    added: Vec<Row>,
+    changed: Vec<Row>,
+    removed: Vec<Row>,
+    moved: Vec<Row>,
+}
+
+impl Difference {
+    fn between(before: &[Row], now: &[Row]) -> Self {
+        let numbered = |rows: &[Row]| -> BTreeMap<Vec<u8>, usize> {
+            let identities = rows.iter().map(|row| row.identity.clone());
+            identities.zip(0..).collect()
+        };
+        let (old, new) = (numbered(before), numbered(now));
+        let place = |row: &Row| old.get(&row.identity).copied();
+        // Where the rows that stayed were, in the order in which they are now.
+        let stayed: Vec<usize> = now.iter().filter_map(place).collect();
+        let still = rising(&stayed);
+        let chosen = |rows: &[Row], is_chosen: &dyn Fn(&Row) -> bool| -> Vec<Row> {
+            rows.iter().filter(|row| is_chosen(row)).cloned().collect()
+        };
+        Self {
+            added: chosen(now, &|row| place(row).is_none()),
+            changed: chosen(now, &|row| {
+                place(row).is_some_and(|place| before[place] != *row)
+            }),
+            removed: chosen(before, &|row| !new.contains_key(&row.identity)),
+            moved: chosen(now, &|row| {
+                place(row).is_some_and(|place| !still.contains(&place))
+            }),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        let parts = [&self.added, &self.changed, &self.removed, &self.moved];
+        parts.iter().all(|rows| rows.is_empty())
+    }
+
+    fn decode<R: DeserializeOwned>(&self, sequence: u64) -> Result<Update<R>, Error> {
+        Ok(Update {
+            sequence,
+            added: decode(self.added.iter())?,
+            changed: decode(self.changed.iter())?,
+            removed: decode(self.removed.iter())?,
+            moved: decode(self.moved.iter())?,
+        })
+    }
 }
 
 /// A longest part of different numbers that rises: all others have to move to where they are.
@@ -374,7 +424,8 @@ mod tests {
     fn an_update_tells_what_was_added_changed_removed_and_moved() {
         let before = [row(1, 1), row(2, 1), row(3, 1), row(4, 1)];
         let now = [row(5, 1), row(4, 1), row(1, 1), row(2, 2)];
-        let update: Update<(u8, u8)> = update(9, &before, &now).unwrap();
+        let difference = Difference::between(&before, &now);
+        let update: Update<(u8, u8)> = difference.decode(9).unwrap();
         assert_eq!(update.sequence, 9);
         assert_eq!(update.added, [(5, 1)]);
         assert_eq!(update.changed, [(2, 2)]);

@@ -1,4 +1,4 @@
-//! The examples in `docs/functions.md` do what it says.
+//! The examples of the pages about Lua do what they say.
 
 use std::path::Path;
 
@@ -41,12 +41,24 @@ fn examples(text: &str) -> Vec<Example> {
 
 #[test]
 fn the_examples_about_functions_do_what_they_say() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/functions.md");
+    check("functions.md", 15);
+}
+
+#[test]
+fn the_examples_about_lua_do_what_they_say() {
+    check("_lua.md", 12);
+}
+
+/// Runs the examples of a page, of which there are more than so many.
+fn check(page: &str, least: usize) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../docs")
+        .join(page);
     let text = std::fs::read_to_string(path).expect("the page is in the repository");
     let folder = tempfile::tempdir().unwrap();
     let open = || Database::open(folder.path().join("examples.db")).unwrap();
     let examples = examples(&text);
-    assert!(examples.len() > 15, "the examples were not found");
+    assert!(examples.len() > least, "the examples were not found");
     let mut database = Some(open());
     for example in examples {
         let line = example.line;

@@ -1,12 +1,13 @@
 //! Batches against a plain model, on a store that fails now and then, each state of the indexes compared with a scan.
 //!
-//! `CU_BATCHES` is how many series of up to 30 batches are tried, 128 by default.
+//! `CU_BATCHES` is how many series of up to 30 batches are tried, 128 by default. A series of them is run over the same
+//! store, with indexes that come and go, and instances that are thrown away.
 
 #[path = "../common/mod.rs"]
 mod common;
 mod model;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use common::{check, over};
@@ -16,26 +17,50 @@ use cu_guest::value::{
     Item, elements, entries, write_array_head, write_bool, write_int, write_map_head, write_null,
     write_text,
 };
-use cu_guest::{Engine, Key};
+use cu_guest::{Engine, Error, Key};
 use model::{Batch, Change, Documents, Operation, Outcome, Precondition, Where, batch};
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 
-/// A store that fails to commit as long as it is told so.
+/// What goes wrong in the store.
+#[derive(Debug, Clone)]
+enum Fault {
+    Nothing,
+    /// The commit fails.
+    Commit(StoreFailure),
+    /// The read after so many others fails, and all that follow.
+    Read(u32),
+}
+
+/// A store that fails as it is told.
 struct Failing {
     store: MemoryStore,
-    fails: Rc<Cell<bool>>,
+    fault: Rc<RefCell<Fault>>,
 }
 
 struct FailingSnapshot {
     snapshot: Box<dyn Snapshot>,
-    fails: Rc<Cell<bool>>,
+    fault: Rc<RefCell<Fault>>,
+}
+
+impl FailingSnapshot {
+    fn read(&self) -> Result<(), StoreFailure> {
+        match &mut *self.fault.borrow_mut() {
+            Fault::Read(0) => Err(StoreFailure::Io("the disk can't be read".to_string())),
+            Fault::Read(left) => {
+                *left -= 1;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Store for Failing {
     fn open(&self) -> Result<Box<dyn Snapshot>, StoreFailure> {
         Ok(Box::new(FailingSnapshot {
             snapshot: self.store.open()?,
-            fails: self.fails.clone(),
+            fault: self.fault.clone(),
         }))
     }
 }
@@ -46,10 +71,12 @@ impl Snapshot for FailingSnapshot {
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreFailure> {
+        self.read()?;
         self.snapshot.get(key)
     }
 
     fn get_many(&self, keys: &[u8]) -> Result<Vec<u8>, StoreFailure> {
+        self.read()?;
         self.snapshot.get_many(keys)
     }
 
@@ -61,17 +88,19 @@ impl Snapshot for FailingSnapshot {
         max_entries: u32,
         max_bytes: u32,
     ) -> Result<Vec<u8>, StoreFailure> {
+        self.read()?;
         self.snapshot
             .scan(start, end, direction, max_entries, max_bytes)
     }
 
     fn count(&self, start: &[u8], end: &[u8]) -> Result<u64, StoreFailure> {
+        self.read()?;
         self.snapshot.count(start, end)
     }
 
     fn commit(self: Box<Self>, writes: &[u8]) -> Result<u64, StoreFailure> {
-        if self.fails.get() {
-            return Err(StoreFailure::Full("the disk is full".to_string()));
+        if let Fault::Commit(failure) = &*self.fault.borrow() {
+            return Err(failure.clone());
         }
         self.snapshot.commit(writes)
     }
@@ -240,10 +269,14 @@ fn told(result: &[u8]) -> Result<Vec<u8>, String> {
     }
 }
 
-fn index(engine: &mut Engine, field: &str, flag: &str, unique: bool) {
+/// The three indexes that there may be. Only the unique one is always there, since it decides what may be written.
+const INDEXES: [(&str, &str); 3] = [("u", ""), ("n", "descending"), ("l", "multiEntry")];
+
+fn index(engine: &mut Engine, (field, flag): (&str, &str), in_steps: bool) {
     let mut out = Vec::new();
     Map::default()
-        .with("unique", |out| write_bool(out, unique))
+        .with("unique", |out| write_bool(out, field == "u"))
+        .with("background", |out| write_bool(out, in_steps))
         .with("fields", |out| {
             let mut one = Vec::new();
             let map = Map::default().text("field", field);
@@ -263,61 +296,161 @@ fn cases() -> u32 {
     std::env::var("CU_BATCHES").map_or(128, |cases| cases.parse().expect("a number"))
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(), max_shrink_iters: 4000, ..ProptestConfig::default() })]
+fn fault() -> impl Strategy<Value = Fault> {
+    prop_oneof![
+        12 => Just(Fault::Nothing),
+        1 => Just(Fault::Commit(StoreFailure::Full("the disk is full".to_string()))),
+        1 => Just(Fault::Commit(StoreFailure::Conflict)),
+        1 => Just(Fault::Commit(StoreFailure::Io("the disk is gone".to_string()))),
+        2 => (0..12u32).prop_map(Fault::Read),
+    ]
+}
 
-    #[test]
-    fn batches_do_what_a_plain_model_does_and_nothing_where_they_fail(
-        batches in prop::collection::vec((batch(), prop::bool::weighted(0.15)), 1..30),
-    ) {
-        let (store, fails) = (MemoryStore::new(), Rc::new(Cell::new(false)));
-        let failing = Failing { store: store.clone(), fails: fails.clone() };
-        let mut engine = common::engine(Box::new(failing));
-        index(&mut engine, "u", "", true);
-        index(&mut engine, "n", "descending", false);
-        index(&mut engine, "l", "multiEntry", false);
+/// What happens between two batches.
+#[derive(Debug, Clone)]
+enum Between {
+    Nothing,
+    /// The instance is thrown away.
+    Reopen,
+    /// An index is dropped, or made, at once or in steps.
+    Index(usize, bool),
+}
+
+fn between() -> impl Strategy<Value = Between> {
+    prop_oneof![
+        6 => Just(Between::Nothing),
+        1 => Just(Between::Reopen),
+        2 => (1..3usize, any::<bool>()).prop_map(|(which, in_steps)| Between::Index(which, in_steps)),
+    ]
+}
+
+/// The keys of what a query finds.
+fn found(engine: &mut Engine, which: &(Where, bool)) -> Vec<i64> {
+    let all = operation(&Operation::DeleteAll(which.clone()));
+    let mut query = Map::default();
+    for (name, value) in entries(&all) {
+        match Item::of(name) {
+            Item::Text("op") => {}
+            Item::Text(name) => query = query.with(name, |out| out.extend_from_slice(value)),
+            other => panic!("{other:?}"),
+        }
+    }
+    let mut bytes = Vec::new();
+    query.write(&mut bytes);
+    let rows = engine.queries_run(&bytes).unwrap();
+    let key = |row| match elements(row).next().map(Item::of) {
+        Some(Item::Int(key)) => key,
+        other => panic!("{other:?}"),
+    };
+    elements(&rows).map(key).collect()
+}
+
+#[test]
+fn batches_do_what_a_plain_model_does_and_nothing_where_they_fail() {
+    let operations = Cell::new(0usize);
+    let failures = Cell::new(0usize);
+    let config = ProptestConfig {
+        cases: cases(),
+        max_shrink_iters: 4000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let series = prop::collection::vec((between(), batch(), fault()), 1..30);
+    let done = TestRunner::new(config).run(&series, |series| {
+        let (store, fault) = (MemoryStore::new(), Rc::new(RefCell::new(Fault::Nothing)));
+        let failing = || {
+            common::engine(Box::new(Failing {
+                store: store.clone(),
+                fault: fault.clone(),
+            }))
+        };
+        let mut engine = failing();
+        for one in INDEXES {
+            index(&mut engine, one, false);
+        }
         let mut documents = Documents::default();
-        for (batch, failed) in &batches {
+        for (between, batch, wrong) in &series {
+            match between {
+                Between::Nothing => {}
+                Between::Reopen => engine = failing(),
+                Between::Index(which, in_steps) => {
+                    let one = INDEXES[*which];
+                    if !engine.indexes_drop("t", one.0).unwrap() {
+                        index(&mut engine, one, *in_steps);
+                    }
+                }
+            }
+            operations.set(operations.get() + batch.operations.len());
             let before = engine.admin_digest().unwrap();
-            fails.set(*failed);
+            fault.replace(wrong.clone());
             let done = engine.documents_apply(&bytes(batch));
-            fails.set(false);
+            fault.replace(Fault::Nothing);
             let mut after = documents.clone();
             let wanted = after.apply(batch);
             match (&done, wanted) {
                 (Ok(results), Ok(wanted)) => {
                     for (result, wanted) in elements(results).zip(&wanted) {
-                        let wanted = wanted.as_ref().map(outcome).map_err(|code| (*code).to_string());
-                        let result = if batch.is_atomic { Ok(result.to_vec()) } else { told(result) };
+                        let wanted = wanted
+                            .as_ref()
+                            .map(outcome)
+                            .map_err(|code| (*code).to_string());
+                        let result = if batch.is_atomic {
+                            Ok(result.to_vec())
+                        } else {
+                            told(result)
+                        };
                         prop_assert_eq!(result, wanted);
                     }
                     prop_assert_eq!(elements(results).count(), wanted.len());
                     documents = after;
                 }
-                (Err(error), Err(code)) => prop_assert_eq!(error.code(), code),
-                (Err(error), Ok(_)) => {
-                    prop_assert!(*failed, "{}", error);
-                    prop_assert_eq!(error.code(), "store-full");
+                (Err(Error::Store(failure)), _) => {
+                    failures.set(failures.get() + 1);
+                    match wrong {
+                        Fault::Commit(told) => prop_assert_eq!(failure, told),
+                        Fault::Read(_) => prop_assert!(matches!(failure, StoreFailure::Io(_))),
+                        Fault::Nothing => prop_assert!(false, "nothing was wrong: {:?}", failure),
+                    }
                 }
+                (Err(error), Err(code)) => prop_assert_eq!(error.code(), code),
+                (Err(error), Ok(_)) => prop_assert!(false, "it should not have failed: {}", error),
                 (Ok(_), Err(code)) => prop_assert!(false, "it should have failed: {}", code),
             }
             if done.is_err() {
                 prop_assert_eq!(engine.admin_digest().unwrap(), before);
             }
+            // Each index is compared with a scan.
             check(&store);
             for key in 0..model::KEYS {
                 let stored = engine.documents_get("t", &Key::Integer(key)).unwrap();
-                prop_assert_eq!(stored, documents.get(key).map(|document| {
+                let wanted = documents.get(key).map(|document| {
                     let mut out = Vec::new();
                     document.write(&mut out);
                     out
-                }));
+                });
+                prop_assert_eq!(stored, wanted);
+            }
+            for which in [
+                (Where::All, false),
+                (Where::Less(2), true),
+                (Where::Has(1), false),
+            ] {
+                prop_assert_eq!(found(&mut engine, &which), documents.found(&which));
             }
         }
         // A new engine finds in the store what this one has in its memory.
         prop_assert_eq!(over(&store).admin_digest(), engine.admin_digest());
         prop_assert_eq!(over(&store).indexes_list("t"), engine.indexes_list("t"));
-    }
+        Ok(())
+    });
+    done.unwrap();
+    let (operations, failures) = (operations.get(), failures.get());
+    eprintln!("{operations} operations, {failures} batches failed with the store");
+    assert!(failures > 0);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(), max_shrink_iters: 4000, ..ProptestConfig::default() })]
 
     #[test]
     fn what_is_undone_was_never_there(

@@ -261,7 +261,7 @@ impl Documents {
         self.put(key, document)
     }
 
-    fn found(&self, (which, limited): &(Where, bool)) -> Vec<i64> {
+    pub fn found(&self, (which, limited): &(Where, bool)) -> Vec<i64> {
         let mut found: Vec<i64> = self
             .0
             .iter()

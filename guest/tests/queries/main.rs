@@ -7,6 +7,7 @@ mod generate;
 mod model;
 
 use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cu_guest::query::Pattern;
 use cu_guest::store::MemoryStore;
@@ -34,10 +35,11 @@ fn text(text: &str) -> Value {
     Value::Text(text.to_string())
 }
 
-/// Which indexes there are: for each, its kind, its fields with their flags, and whether it is sparse.
+/// Which indexes there are: for each, its kind (`unique` for a B-tree that is), its fields with their flags, and
+/// whether it is sparse. `k` is another number in each document.
 type Choice = &'static [(&'static str, &'static [(&'static str, &'static str)], bool)];
 
-const CHOICES: [Choice; 12] = [
+const CHOICES: [Choice; 15] = [
     &[],
     &[("btree", &[("a", "")], false)],
     &[
@@ -69,6 +71,22 @@ const CHOICES: [Choice; 12] = [
         ("btree", &[("c", "multiEntry")], true),
         ("btree", &[("a", "multiEntry")], false),
     ],
+    &[
+        ("unique", &[("a", ""), ("k", "")], false),
+        ("unique", &[("k", "descending")], true),
+    ],
+    &[
+        (
+            "unique",
+            &[("b", "descending"), ("a", ""), ("k", "descending")],
+            false,
+        ),
+        ("btree", &[("a", "descending"), ("b", "descending")], true),
+    ],
+    &[
+        ("unique", &[("c", "multiEntry"), ("k", "")], true),
+        ("hash", &[("a", ""), ("b", "")], true),
+    ],
 ];
 
 fn index(engine: &mut Engine, number: usize, (kind, fields, sparse): &Choice1) {
@@ -77,8 +95,10 @@ fn index(engine: &mut Engine, number: usize, (kind, fields, sparse): &Choice1) {
         flag => map(&[("field", text(field)), (flag, Value::Bool(true))]),
     });
     let definition = map(&[
+        ("background", Value::Bool(number == 1)),
         ("name", text(&format!("{number}"))),
-        ("kind", text(kind)),
+        ("kind", text(if *kind == "unique" { "btree" } else { kind })),
+        ("unique", Value::Bool(*kind == "unique")),
         ("fields", Value::List(fields.collect())),
         ("sparse", Value::Bool(*sparse)),
     ]);
@@ -88,7 +108,11 @@ fn index(engine: &mut Engine, number: usize, (kind, fields, sparse): &Choice1) {
 type Choice1 = (&'static str, &'static [(&'static str, &'static str)], bool);
 
 fn put(engine: &mut Engine, key: i64, document: &Document) {
-    let document = stored(document).bytes();
+    let Value::Map(mut members) = stored(document) else {
+        panic!("a document is a map")
+    };
+    members.push(("k".to_string(), Value::Int(key)));
+    let document = Value::Map(members).bytes();
     engine
         .documents_put("t", &Key::Integer(key), &document)
         .unwrap();
@@ -195,6 +219,9 @@ fn paged(engine: &mut Engine, asked: &Asked) -> Vec<i64> {
     }
 }
 
+/// How many queries were compared with the model.
+static COMPARED: AtomicUsize = AtomicUsize::new(0);
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(cases()))]
 
@@ -207,6 +234,7 @@ proptest! {
         for choice in CHOICES {
             let mut engine = filled(&documents, late, choice);
             for asked in &asked {
+                COMPARED.fetch_add(1, Ordering::Relaxed);
                 let query = asked.bytes();
                 let wanted = asked.answer(&documents);
                 let explained = || format!("indexes {choice:?}");
@@ -215,6 +243,10 @@ proptest! {
                 prop_assert_eq!(paged(&mut engine, asked), asked.found(&documents), "{}", explained());
                 engine.queries_explain(&query).unwrap();
             }
+        }
+        let compared = COMPARED.load(Ordering::Relaxed) / CHOICES.len();
+        if compared / 1000 > (compared - asked.len()) / 1000 {
+            eprintln!("{compared} queries, each under {} choices of indexes", CHOICES.len());
         }
     }
 
@@ -292,6 +324,23 @@ proptest! {
             members.push(("aggregate".into(), map(&aggregate.collect::<Vec<_>>())));
             Value::Map(members).bytes()
         };
+        if !by.is_empty() {
+            // Groups of which nothing is counted are the different rows.
+            let columns: Vec<Value> = by.iter().map(|field| text(FIELDS[*field])).collect();
+            let mut members = vec![("table", text("t")), ("where", test.value())];
+            members.push(("groupBy", Value::List(columns.clone())));
+            let groups = map(&members).bytes();
+            members.pop();
+            members.extend([("select", Value::List(columns)), ("distinct", Value::Bool(true))]);
+            let distinct = map(&members).bytes();
+            for choice in CHOICES {
+                let mut engine = filled(&documents, 0, choice);
+                let rows = engine.queries_run(&distinct).unwrap();
+                prop_assert_eq!(&rows, &engine.queries_run(&groups).unwrap(), "indexes {:?}", choice);
+                let different: std::collections::BTreeSet<&[u8]> = elements(&rows).collect();
+                prop_assert_eq!(different.len(), elements(&rows).count());
+            }
+        }
         let counts = few(if by.is_empty() { &["min", "max"] } else { &["n"] });
         for choice in CHOICES {
             let mut engine = filled(&documents, documents.len() / 2, choice);

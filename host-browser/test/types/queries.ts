@@ -208,3 +208,30 @@ export async function writes(db: Database, user: User): Promise<void> {
   // @ts-expect-error a condition's operator is known here, too
   await db.apply([{ op: 'put', table: 't', key: 1, value: 1, if: { field: 'a', op: 'like', value: 1 } }]);
 }
+
+export async function transactions(db: Database): Promise<void> {
+  is<number>()(await db.transaction((tx) => tx.table<User>('users').where('age', '>', 1).count()), true);
+  const tx = await db.begin({ durability: 'strict' });
+  is<User | undefined>()(await tx.get<User>('users', 'ada'), true);
+  await tx.rollbackTo(await tx.savepoint());
+  // @ts-expect-error a savepoint is what `savepoint` gives
+  await tx.rollbackTo(1);
+  // @ts-expect-error there is no such durability
+  await db.begin({ durability: 'eventual' });
+  await db.with({ durability: 'strict' }).put('users', 'ada', { age: 1 });
+}
+
+export async function changes(db: Database): Promise<void> {
+  for await (const rows of db.table<User>('users').select('age').live()) {
+    is<number | undefined>()(rows[0]?.[1].age, true);
+  }
+  db.live<User>({ table: 'users' }).onChange((rows) => is<User | undefined>()(rows[0]?.[1], true));
+  for await (const change of db.subscribe<User>({ tables: ['users'] })) {
+    is<User | undefined>()(change.before, true);
+    await db.changes({ after: change.cursor, where: { field: 'a', op: '=', value: 1 } });
+  }
+  // @ts-expect-error there is no such field
+  db.subscribe<User>({ where: { field: 'agee', op: '=', value: 1 } });
+  // @ts-expect-error a page begins somewhere
+  await db.changes({});
+}

@@ -1,20 +1,19 @@
 //! One instance of the component, its limits, and what happens when it traps.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, StoreContextMut, Trap, UpdateDeadline};
 
-use super::commits::Commits;
 use super::component::Program;
 use super::generated::Database;
 use super::ticker::TICK;
 use super::{WasmStore, wit};
 use crate::Error;
-use crate::builder::LONGEST;
-use crate::store::Store;
+use crate::store::{Durability, Point, Store};
 
 /// Takes what Lua prints.
 pub(crate) type Print = Arc<dyn Fn(&[u8]) + Send + Sync>;
@@ -34,6 +33,12 @@ pub(crate) struct Settings {
     pub(crate) wall_clock: Duration,
     /// Bytes of memory that the whole instance may take.
     pub(crate) memory: usize,
+    /// Bytes of memory that all instances have now.
+    pub(crate) memory_of_all: Arc<AtomicUsize>,
+    /// When a commit counts as done, unless the call says otherwise.
+    pub(crate) durability: Durability,
+    /// How many calls may read at the same time.
+    pub(crate) readers: usize,
 }
 
 /// What the imports of one instance work on.
@@ -42,12 +47,26 @@ pub(crate) struct State {
     pub(super) print: Option<Print>,
     pub(super) functions: HostFunctions,
     pub(super) table: ResourceTable,
+    pub(super) access: Access,
+    /// The state of the store that the call saw, or made.
+    pub(super) seen: Option<Point>,
+    /// The generation of the store that the instance's caches are of.
+    pub(super) generation: Option<u64>,
+    /// Whether the store has another generation by now.
+    pub(super) stale: bool,
     /// Whether the call that runs has committed.
     pub(super) committed: bool,
     deadline: Instant,
     memory: usize,
     memory_used: usize,
+    memory_of_all: Arc<AtomicUsize>,
     memory_refused: bool,
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        self.memory_of_all.fetch_sub(self.memory_used, Relaxed);
+    }
 }
 
 impl ResourceLimiter for State {
@@ -60,7 +79,9 @@ impl ResourceLimiter for State {
         let allowed = desired <= self.memory;
         self.memory_refused |= !allowed;
         if allowed {
-            self.memory_used = desired;
+            let more = desired.saturating_sub(self.memory_used);
+            self.memory_of_all.fetch_add(more, Relaxed);
+            self.memory_used += more;
         }
         Ok(allowed)
     }
@@ -80,133 +101,104 @@ impl ResourceLimiter for State {
 #[error("the call took too long")]
 struct TookTooLong;
 
-struct Instance {
+/// What a call may do with the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Reads what is settled; commits are refused.
+    Read,
+    /// Reads the newest commit, settled or not, and commits upon it.
+    Write,
+}
+
+/// The component, ready to be called.
+pub(super) struct Instance {
     store: WasmStore,
     exports: Database,
 }
 
-/// The component with a store behind it. Calls wait for each other.
-pub(crate) struct Host {
-    program: Arc<Program>,
-    settings: Settings,
-    instance: Mutex<Option<Instance>>,
-    commits: Arc<Commits>,
+/// What has come of a call.
+pub(super) struct Outcome<T> {
+    pub(super) result: Result<T, Error>,
+    /// The instance, unless it trapped or what it remembers of the store is void.
+    pub(super) instance: Option<Instance>,
+    /// The state of the store that it saw, or made.
+    pub(super) seen: Option<Point>,
+    /// Whether it has committed.
+    pub(super) committed: bool,
+    /// The store has taken back what the instance remembers. The call had no effect.
+    pub(super) stale: bool,
 }
 
-impl Host {
-    pub(crate) fn new(program: Arc<Program>, settings: Settings) -> Self {
-        Self {
-            program,
-            settings,
-            instance: Mutex::new(None),
-            commits: Arc::default(),
-        }
-    }
-
-    /// Where the commits of this database are heard of.
-    pub(crate) fn commits(&self) -> &Arc<Commits> {
-        &self.commits
-    }
-
-    pub(crate) fn store(&self) -> &dyn Store {
-        &*self.settings.store
-    }
-
-    pub(crate) fn shared_store(&self) -> Arc<dyn Store> {
-        Arc::clone(&self.settings.store)
-    }
-
-    /// Another instance of the component, over this store, for work of the host's own: it prints nothing,
-    /// and no call of it takes too long.
-    pub(crate) fn beside(&self, store: Arc<dyn Store>) -> Self {
-        let settings = Settings {
-            store,
-            print: None,
-            functions: HostFunctions::default(),
-            wall_clock: LONGEST,
-            memory: self.settings.memory,
-        };
-        Self {
-            commits: Arc::clone(&self.commits),
-            ..Self::new(Arc::clone(&self.program), settings)
-        }
-    }
-
-    /// Runs one exported function. If it traps, the instance is gone and the next call gets a new one.
-    pub(crate) fn call<T>(
-        &self,
-        run: impl FnOnce(&Database, &mut WasmStore) -> wasmtime::Result<Result<T, wit::Error>>,
-    ) -> Result<T, Error> {
-        let mut slot = self.instance.lock().unwrap_or_else(PoisonError::into_inner);
-        // Taken out for the call: a panic of the host's own leaves no half-used instance behind.
-        let mut instance = match slot.take() {
-            Some(instance) => instance,
-            None => self.instantiate()?,
-        };
-        let state = instance.store.data_mut();
-        state.committed = false;
-        state.memory_refused = false;
-        state.deadline = Instant::now() + self.settings.wall_clock;
-        instance
-            .store
-            .set_epoch_deadline(ticks(self.settings.wall_clock));
-
-        let running = self.program.runtime.ticker.run();
-        let result = run(&instance.exports, &mut instance.store);
-        drop(running);
-        if instance.store.data().committed {
-            self.commits.announce();
-        }
-        match result {
-            Ok(result) => {
-                *slot = Some(instance);
-                Ok(result?)
-            }
-            Err(error) => Err(self.explain(&error, instance.store.data())),
-        }
-    }
-
-    /// Bytes of memory that the instance has; 0 if there is none.
-    pub(crate) fn memory(&self) -> usize {
-        let slot = self.instance.lock().unwrap_or_else(PoisonError::into_inner);
-        slot.as_ref()
-            .map_or(0, |instance| instance.store.data().memory_used)
-    }
-
-    /// Lets go of the instance and everything that Lua kept in it.
-    pub(crate) fn discard(&self) {
-        self.instance
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-    }
-
-    fn instantiate(&self) -> Result<Instance, Error> {
+impl Instance {
+    pub(super) fn new(program: &Program, settings: &Settings) -> Result<Self, Error> {
         let state = State {
-            store: Arc::clone(&self.settings.store),
-            print: self.settings.print.clone(),
-            functions: Arc::clone(&self.settings.functions),
+            store: Arc::clone(&settings.store),
+            print: settings.print.clone(),
+            functions: Arc::clone(&settings.functions),
             table: ResourceTable::new(),
+            access: Access::Read,
+            seen: None,
+            generation: None,
+            stale: false,
             committed: false,
-            deadline: Instant::now() + self.settings.wall_clock,
-            memory: self.settings.memory,
+            deadline: Instant::now() + settings.wall_clock,
+            memory: settings.memory,
             memory_used: 0,
+            memory_of_all: Arc::clone(&settings.memory_of_all),
             memory_refused: false,
         };
-        let mut store = WasmStore::new(&self.program.runtime.engine, state);
+        let mut store = WasmStore::new(&program.runtime.engine, state);
         store.limiter(|state| state);
         store.epoch_deadline_callback(at_deadline);
-        store.set_epoch_deadline(ticks(self.settings.wall_clock));
-        let exports = self
-            .program
+        store.set_epoch_deadline(ticks(settings.wall_clock));
+        let exports = program
             .linked
             .instantiate(&mut store)
-            .map_err(|error| self.explain(&error, store.data()))?;
-        Ok(Instance { store, exports })
+            .map_err(|error| Self::explain(settings, &error, store.data()))?;
+        Ok(Self { store, exports })
+    }
+
+    /// Runs one exported function.
+    pub(super) fn run<T>(
+        mut self,
+        program: &Program,
+        settings: &Settings,
+        access: Access,
+        run: &impl Fn(&Database, &mut WasmStore) -> wasmtime::Result<Result<T, wit::Error>>,
+    ) -> Outcome<T> {
+        let state = self.store.data_mut();
+        state.access = access;
+        state.seen = None;
+        state.committed = false;
+        state.memory_refused = false;
+        state.deadline = Instant::now() + settings.wall_clock;
+        self.store.set_epoch_deadline(ticks(settings.wall_clock));
+
+        let running = program.runtime.ticker.run();
+        let result = run(&self.exports, &mut self.store);
+        drop(running);
+        let state = self.store.data();
+        let (seen, committed, stale) = (state.seen, state.committed, state.stale);
+        match result {
+            Ok(result) => Outcome {
+                result: result.map_err(Error::from),
+                instance: (!stale).then_some(self),
+                seen,
+                committed,
+                stale,
+            },
+            Err(error) => Outcome {
+                result: Err(Self::explain(settings, &error, state)),
+                instance: None,
+                seen,
+                committed,
+                stale: false,
+            },
+        }
     }
 
     /// What a trap means to the caller.
-    fn explain(&self, error: &wasmtime::Error, state: &State) -> Error {
+    fn explain(settings: &Settings, error: &wasmtime::Error, state: &State) -> Error {
         let excess = |limit, maximum, message: &str| {
             Error::LimitExceeded(wit::Excess {
                 limit,
@@ -218,7 +210,7 @@ impl Host {
         if error.is::<TookTooLong>() {
             return excess(
                 wit::Limit::WallClock,
-                self.settings.wall_clock.as_millis() as u64,
+                settings.wall_clock.as_millis() as u64,
                 "the call took longer than it may and was ended; nothing was written. Split the \
                  work, use an index, or open the database with a longer time limit",
             );
@@ -226,7 +218,7 @@ impl Host {
         if state.memory_refused {
             return excess(
                 wit::Limit::Memory,
-                self.settings.memory as u64,
+                settings.memory as u64,
                 "the call needed more memory than the database may take; nothing was written. \
                  Split the work, or open the database with a higher memory limit",
             );

@@ -4,8 +4,8 @@ use wasmtime::component::Resource;
 
 use super::generated::cu::db::types::{self, StoreFailure as WitFailure};
 use super::generated::cu::db::{console, host, store};
-use super::instance::State;
-use crate::store::{Direction, Snapshot, StoreFailure};
+use super::instance::{Access, State};
+use crate::store::{Direction, Point, Snapshot, StoreFailure};
 
 /// What stands behind the component's `snapshot`.
 pub struct OpenSnapshot(Box<dyn Snapshot>);
@@ -36,6 +36,13 @@ impl From<WitFailure> for StoreFailure {
     }
 }
 
+fn point(snapshot: &dyn Snapshot) -> Point {
+    Point {
+        version: snapshot.version(),
+        generation: snapshot.generation(),
+    }
+}
+
 impl State {
     fn snapshot(&self, snapshot: &Resource<OpenSnapshot>) -> Result<&dyn Snapshot, StoreFailure> {
         match self.table.get(snapshot) {
@@ -49,9 +56,19 @@ impl types::Host for State {}
 
 impl store::Host for State {
     fn open(&mut self) -> Result<Resource<OpenSnapshot>, WitFailure> {
-        let snapshot = OpenSnapshot(self.store.open()?);
+        let snapshot = match self.access {
+            Access::Read => self.store.open_settled()?,
+            Access::Write => self.store.open()?,
+        };
+        let point = point(&*snapshot);
+        // What the instance remembers may be of commits that are no more.
+        if *self.generation.get_or_insert(point.generation) != point.generation {
+            self.stale = true;
+            return Err(WitFailure::Conflict);
+        }
+        self.seen = Some(point);
         self.table
-            .push(snapshot)
+            .push(OpenSnapshot(snapshot))
             .map_err(|_| WitFailure::Io("too many snapshots are open".to_owned()))
     }
 
@@ -120,12 +137,16 @@ impl store::HostSnapshot for State {
         snapshot: Resource<OpenSnapshot>,
         writes: Vec<u8>,
     ) -> Result<u64, WitFailure> {
-        let version = self.snapshot(&snapshot)?.version();
+        let base = point(self.snapshot(&snapshot)?);
         // The snapshot goes first, so that the tree may free the pages that only it saw.
         drop(self.table.delete(snapshot));
-        let version = self.store.commit(version, &writes)?;
+        if self.access == Access::Read {
+            return Err(WitFailure::ReadOnly);
+        }
+        let point = self.store.apply(base, &writes)?;
         self.committed = true;
-        Ok(version)
+        self.seen = Some(point);
+        Ok(point.version)
     }
 
     fn drop(&mut self, snapshot: Resource<OpenSnapshot>) -> wasmtime::Result<()> {

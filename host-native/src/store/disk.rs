@@ -1,11 +1,17 @@
 //! The store on a disk: a log that is synced with each commit, in front of a tree that is
 //! synced now and then.
 //!
-//! A commit takes three steps, in this order: it is applied to the tree without showing, it is
-//! appended to the log and synced, it is shown. A failure in the second step drops the first;
+//! A commit takes four steps, in this order: it is applied to the tree without showing, it is
+//! appended to the log, it is shown to writers, and the log is synced. A failure in the second step drops the first;
 //! a failure in the third takes the second back. The tree's own file is only synced by a
 //! checkpoint: when the log has grown long, with a commit too large to be worth writing twice,
 //! and when the store is closed.
+//!
+//! The fourth step is for all that wait at the same time, and nobody else waits for it: see `progress.rs`. When it fails, the
+//! log is cut behind what was synced before, durably, and the files are opened again: they hold what was on the disk, and no caller has
+//! been told of more. A system that has failed to sync may have dropped what it should have written, so that a second
+//! sync that works would prove nothing. If the log can't be cut either, the store closes: whether the commits took place shows
+//! when it is opened again.
 //!
 //! A checkpoint is also the moment from which large values are compressed, in the background: see `press.rs`. A value that is
 //! written again and again is compressed once for each time that the log has grown long.
@@ -14,7 +20,7 @@
 //! seen by its number alone, and no step between tree and log can leave them in disagreement.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -22,8 +28,9 @@ use super::directory::{Directory, OpenError};
 use super::log::{self, Log};
 use super::overlay::Overlay;
 use super::press::{self, Keys, Press, Work};
-use super::tree::{Tree, guard};
-use super::{Compression, Durability, Snapshot, Store, StoreFailure, pack};
+use super::progress::{Progress, Turn};
+use super::tree::{SharedSnapshot, Tree, guard};
+use super::{Compression, Durability, Point, Snapshot, Store, StoreFailure, pack};
 
 /// A commit of this many bytes goes to the tree at once, and not through the log.
 const LARGE_COMMIT: usize = 4 << 20;
@@ -56,16 +63,54 @@ impl Default for DiskOptions {
 /// A store in a directory of its own.
 pub struct DiskStore {
     options: DiskOptions,
-    state: Arc<Shared>,
+    shared: Arc<Shared>,
     press: Press,
 }
 
-/// What the thread that compresses works on, too.
-struct Shared(Mutex<State>);
+/// What the thread that compresses works on, too. The state is locked before the progress.
+struct Shared {
+    state: Mutex<State>,
+    progress: Progress,
+    /// What a test wants to happen in place of a sync.
+    #[cfg(test)]
+    on_sync: Mutex<Option<Arc<dyn Fn() -> std::io::Result<()> + Send + Sync>>>,
+}
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sync(&self, file: &File) -> std::io::Result<()> {
+        #[cfg(test)]
+        {
+            let on_sync = self.on_sync.lock().unwrap().clone();
+            on_sync.map_or(Ok(()), |on_sync| on_sync())?;
+        }
+        file.sync_data()
+    }
+
+    /// Lets go of the tree, so that the next call opens it again.
+    fn fail(&self, state: &mut State, why: StoreFailure) -> StoreFailure {
+        self.progress.forget();
+        let was = std::mem::replace(
+            state,
+            State::Closed {
+                why: why.to_string(),
+            },
+        );
+        if let State::Open { directory, parts } = was {
+            if let StoreFailure::Closed(_) = why {
+                return why;
+            }
+            // The tree's lock on its file goes with it.
+            drop(parts);
+            *state = State::Failed {
+                directory,
+                why: why.clone(),
+            };
+        }
+        why
     }
 }
 
@@ -84,7 +129,7 @@ impl press::Place for Shared {
         }
         if let Err(error) = guard(|| work(tree)) {
             // Nothing is lost but the compression. The next call opens the tree again.
-            drop(DiskStore::fail(&mut state, error));
+            drop(self.fail(&mut state, error));
         }
     }
 }
@@ -140,15 +185,36 @@ impl DiskStore {
             Directory::open(path, options.cache_bytes)?
         };
         let parts = open_parts(&directory, &options).map_err(failed)?;
-        Ok(Self {
+        let store = Self {
             options,
-            state: Arc::new(Shared(Mutex::new(State::Open { directory, parts }))),
+            shared: Arc::new(Shared {
+                progress: Progress::default(),
+                state: Mutex::new(State::Closed { why: String::new() }),
+                #[cfg(test)]
+                on_sync: Mutex::default(),
+            }),
             press: Press::default(),
-        })
+        };
+        store.opened(&parts);
+        *store.state() = State::Open { directory, parts };
+        Ok(store)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock()
+        self.shared.lock()
+    }
+
+    /// What the files hold was opened.
+    fn opened(&self, parts: &Parts) {
+        // A log that is open for appending was synced.
+        let durable_end = match parts {
+            Parts::Writable { log, .. } => Some(log.length()),
+            Parts::Readable { .. } if self.options.read_only => Some(0),
+            Parts::Readable { .. } => None,
+        };
+        self.shared
+            .progress
+            .opened(parts.tree().version(), durable_end);
     }
 
     /// The open parts; opens them again if they failed.
@@ -166,7 +232,10 @@ impl DiskStore {
             match open_parts(&directory, &self.options)
                 .or_else(|_| open_readable(&directory, &self.options, why.clone()))
             {
-                Ok(parts) => *state = State::Open { directory, parts },
+                Ok(parts) => {
+                    self.opened(&parts);
+                    *state = State::Open { directory, parts };
+                }
                 Err(error) => {
                     *state = State::Failed { directory, why };
                     return Err(error);
@@ -182,39 +251,89 @@ impl DiskStore {
 
     /// After a commit that the tree reported as failed: opens the tree again and looks whether the
     /// commit is in it. An error after the last step must not be told as "nothing was written".
-    fn settle(
+    fn look_again(
         &self,
         state: &mut State,
         version: u64,
         error: StoreFailure,
-    ) -> Result<u64, StoreFailure> {
-        let error = Self::fail(state, error);
+    ) -> Result<Point, StoreFailure> {
+        let error = self.fail(state, error);
         match self.ready(state) {
-            Ok(parts) if parts.tree().version() == version => Ok(version),
+            Ok(parts) if parts.tree().version() == version => Ok(Point {
+                version,
+                generation: self.shared.progress.generation(),
+            }),
             _ => Err(error),
         }
     }
 
-    /// Lets go of the tree, so that the next call opens it again.
-    fn fail(state: &mut State, why: StoreFailure) -> StoreFailure {
-        let was = std::mem::replace(
-            state,
-            State::Closed {
-                why: why.to_string(),
-            },
-        );
-        if let State::Open { directory, parts } = was {
-            if let StoreFailure::Closed(_) = why {
-                return why;
-            }
-            // The tree's lock on its file goes with it.
-            drop(parts);
-            *state = State::Failed {
-                directory,
-                why: why.clone(),
-            };
+    fn fail(&self, state: &mut State, why: StoreFailure) -> StoreFailure {
+        self.shared.fail(state, why)
+    }
+
+    /// Syncs the log for all that wait: what was applied until now is on the disk then, or taken back.
+    fn sync_log(&self) {
+        let progress = &self.shared.progress;
+        let mut state = self.state();
+        if let Err(error) = self.ready(&mut state) {
+            // The files can't even be opened: what they hold shows when they can.
+            let error = StoreFailure::Closed(format!(
+                "{error}; whether the last commits took place shows when the database is opened again"
+            ));
+            progress.take_back(self.fail(&mut state, error));
+            return;
         }
-        why
+        let State::Open { directory, parts } = &*state else {
+            unreachable!("it is ready")
+        };
+        let point = Point {
+            version: parts.tree().version(),
+            generation: progress.generation(),
+        };
+        let (file, end) = match parts {
+            Parts::Writable { log, .. } => (Ok(log.file()), log.length()),
+            // Its commits were read from the log, and the log is as long as the file.
+            Parts::Readable { .. } => match File::open(directory.log()) {
+                Ok(file) => {
+                    let length = file.metadata().map_or(0, |metadata| metadata.len());
+                    (Ok(Arc::new(file)), length)
+                }
+                Err(error) => (Err(error), 0),
+            },
+        };
+        drop(state);
+        match file.and_then(|file| self.shared.sync(&file)) {
+            Ok(()) => progress.on_disk(point, end),
+            Err(error) => self.take_back(error.into()),
+        }
+    }
+
+    /// Takes all commits back that are not on the disk.
+    fn take_back(&self, why: StoreFailure) {
+        let progress = &self.shared.progress;
+        let mut state = self.state();
+        let (durable, end) = progress.durable();
+        let erased = match &*state {
+            // A checkpoint has made them durable meanwhile, or they were taken back already.
+            State::Open { parts, .. } if parts.tree().version() == durable => return,
+            State::Open { directory, .. } | State::Failed { directory, .. } => OpenOptions::new()
+                .write(true)
+                .open(directory.log())
+                .and_then(|file| log::erase(&file, end, file.metadata()?.len())),
+            State::Closed { .. } => return,
+        };
+        let why = match erased {
+            Ok(()) => why,
+            Err(second) => StoreFailure::Closed(format!(
+                "syncing the log failed ({why}), and so did taking the commits back ({second}); \
+                 whether they took place shows when the database is opened again"
+            )),
+        };
+        progress.take_back(why.clone());
+        if let State::Open { parts, .. } = &*state {
+            parts.tree().seal();
+        }
+        self.fail(&mut state, why);
     }
 }
 
@@ -284,13 +403,56 @@ impl Store for DiskStore {
     fn open(&self) -> Result<Box<dyn Snapshot>, StoreFailure> {
         let mut state = self.state();
         let parts = self.ready(&mut state)?;
-        match guard(|| parts.tree().snapshot()) {
+        let generation = self.shared.progress.generation();
+        match guard(|| parts.tree().snapshot(generation)) {
             Ok(snapshot) => Ok(Box::new(snapshot)),
-            Err(error) => Err(Self::fail(&mut state, error)),
+            Err(error) => Err(self.fail(&mut state, error)),
+        }
+    }
+
+    fn open_settled(&self) -> Result<Box<dyn Snapshot>, StoreFailure> {
+        let progress = &self.shared.progress;
+        loop {
+            let settled = match progress.shown() {
+                Ok(shown) => return Ok(Box::new(SharedSnapshot(shown))),
+                Err(settled) => settled,
+            };
+            let mut state = self.state();
+            let parts = self.ready(&mut state)?;
+            let generation = progress.generation();
+            let version = parts.tree().version();
+            if version > settled {
+                // The tree of before is gone. It waits for the disk as a writer would.
+                drop(state);
+                let point = Point {
+                    version,
+                    generation,
+                };
+                // If that was taken back, what was settled before is there again.
+                drop(self.settle(point, Durability::Strict));
+                continue;
+            }
+            let snapshot = match guard(|| parts.tree().snapshot(generation)) {
+                Ok(snapshot) => Arc::new(snapshot),
+                Err(error) => return Err(self.fail(&mut state, error)),
+            };
+            progress.show(&snapshot);
+            return Ok(Box::new(SharedSnapshot(snapshot)));
         }
     }
 
     fn commit(&self, snapshot: u64, writes: &[u8]) -> Result<u64, StoreFailure> {
+        let base = Point {
+            version: snapshot,
+            generation: self.shared.progress.generation(),
+        };
+        let point = self.apply(base, writes)?;
+        self.settle(point, self.options.durability)?;
+        Ok(point.version)
+    }
+
+    fn apply(&self, base: Point, writes: &[u8]) -> Result<Point, StoreFailure> {
+        let progress = &self.shared.progress;
         let mut state = self.state();
         if let State::Open {
             directory,
@@ -300,6 +462,7 @@ impl Store for DiskStore {
         {
             // There may be room again.
             if let Ok(parts) = open_parts(directory, &self.options) {
+                self.opened(&parts);
                 let State::Open { parts: old, .. } = &mut *state else {
                     unreachable!("matched above")
                 };
@@ -310,33 +473,47 @@ impl Store for DiskStore {
             Parts::Writable { tree, log, large } => (tree, log, large),
             Parts::Readable { why, .. } => return Err(why.clone()),
         };
-        if tree.version() != snapshot {
+        let generation = progress.generation();
+        if (tree.version(), generation) != (base.version, base.generation) {
             return Err(StoreFailure::Conflict);
         }
-        let version = snapshot + 1;
-        let strict = self.options.durability == Durability::Strict;
+        let version = base.version + 1;
+        let point = Point {
+            version,
+            generation,
+        };
 
+        // Readers see the tree of before until the commit is settled.
+        if progress
+            .shown()
+            .is_err_and(|settled| settled == base.version)
+            && let Ok(snapshot) = guard(|| tree.snapshot(generation))
+        {
+            progress.show(&Arc::new(snapshot));
+        }
         let mut prepared = match guard(|| tree.prepare(version, writes)) {
             Ok(prepared) => prepared,
-            Err(error) => return Err(Self::fail(&mut state, error)),
+            Err(error) => return Err(self.fail(&mut state, error)),
         };
         let mut new_large = std::mem::take(&mut prepared.large);
         if writes.len() >= LARGE_COMMIT {
             return match guard(|| tree.commit(prepared, true)) {
                 Ok(()) => {
                     log.restart();
+                    progress.applied(None, version);
+                    progress.restarted(point, log.length());
                     new_large.append(large);
-                    self.press.add(&self.state, new_large);
-                    Ok(version)
+                    self.press.add(&self.shared, new_large);
+                    Ok(point)
                 }
-                Err(error) => self.settle(&mut state, version, error),
+                Err(error) => self.look_again(&mut state, version, error),
             };
         }
         let length_before = log.length();
-        if let Err(error) = log.append(version, writes, strict) {
+        if let Err(error) = log.append(version, writes, progress.is_durable(base.version)) {
             drop(prepared);
             return Err(match error {
-                StoreFailure::Closed(_) => Self::fail(&mut state, error),
+                StoreFailure::Closed(_) => self.fail(&mut state, error),
                 error => error,
             });
         }
@@ -348,26 +525,41 @@ impl Store for DiskStore {
                      ({second}); whether it took place shows when the database is opened again"
                 )),
             };
-            return self.settle(&mut state, version, error);
+            return self.look_again(&mut state, version, error);
         }
+        // Without one, readers wait for the disk.
+        progress.applied(guard(|| tree.snapshot(generation)).ok(), version);
         large.append(&mut new_large);
         if log.length() >= self.options.log_bytes {
             match guard(|| tree.sync()) {
                 Ok(()) => {
                     log.restart();
-                    self.press.add(&self.state, std::mem::take(large));
+                    progress.restarted(point, log.length());
+                    self.press.add(&self.shared, std::mem::take(large));
                 }
-                // The commit itself is safe in the log. The next call opens the tree again.
-                Err(error) => drop(Self::fail(&mut state, error)),
+                // The commit itself is in the log. The next call opens the tree again.
+                Err(error) => drop(self.fail(&mut state, error)),
             }
         }
-        Ok(version)
+        Ok(point)
+    }
+
+    fn settle(&self, point: Point, durability: Durability) -> Result<(), StoreFailure> {
+        loop {
+            let (turn, syncing) = self.shared.progress.wait(point, durability)?;
+            match turn {
+                Turn::Done => return Ok(()),
+                Turn::Sync => self.sync_log(),
+            }
+            drop(syncing);
+        }
     }
 
     fn close(&self) -> Result<(), StoreFailure> {
         // Before the lock is taken, which the thread may be waiting for.
         let mut keys = self.press.stop();
         let mut state = self.state();
+        self.shared.progress.forget();
         match std::mem::replace(
             &mut *state,
             State::Closed {
@@ -385,7 +577,23 @@ impl Store for DiskStore {
             } => {
                 keys.append(&mut large);
                 // With the log on the disk nothing can be lost, whatever fails after.
-                let closed = log.sync().map_err(StoreFailure::from).and(guard(|| {
+                let synced = if self.shared.progress.is_durable(tree.version()) {
+                    Ok(())
+                } else {
+                    self.shared.sync(&log.file()).map_err(StoreFailure::from)
+                };
+                match &synced {
+                    Ok(()) => {
+                        let point = Point {
+                            version: tree.version(),
+                            generation: self.shared.progress.generation(),
+                        };
+                        self.shared.progress.on_disk(point, log.length());
+                    }
+                    Err(error) => self.shared.progress.take_back(error.clone()),
+                }
+                self.shared.progress.forget();
+                let closed = synced.and(guard(|| {
                     if has_room(&directory) {
                         press::all(&mut tree, keys)?;
                     }
@@ -404,6 +612,8 @@ impl Store for DiskStore {
 
     fn verify(&self) -> Result<(), StoreFailure> {
         let mut state = self.state();
+        // The tree checks itself only while nobody reads it.
+        self.shared.progress.forget();
         match self.ready(&mut state)? {
             Parts::Readable { why, .. } => Err(why.clone()),
             Parts::Writable { tree, .. } => match guard(|| tree.verify())? {
@@ -437,3 +647,7 @@ impl Drop for DiskStore {
         drop(self.close());
     }
 }
+
+#[cfg(test)]
+#[path = "disk_tests.rs"]
+mod tests;

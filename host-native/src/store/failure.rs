@@ -10,8 +10,10 @@ pub enum StoreFailure {
     /// Another transaction committed since this one began.
     #[error("another transaction committed first; run the call again")]
     Conflict,
-    /// The store was opened read-only.
-    #[error("the database was opened read-only; open it for writing to change it")]
+    /// The store was opened read-only, or the call is one that may only read.
+    #[error(
+        "nothing may be written here; open the database for writing, and use a call that is not for reading only"
+    )]
     ReadOnly,
     /// The disk or the quota is full.
     #[error("the disk is full ({0}); nothing was written, make room and run the call again")]

@@ -24,6 +24,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::StoreFailure;
 
@@ -49,19 +50,19 @@ pub(super) struct Recovered {
     pub(super) records: Vec<Record>,
     end: u64,
     salt: u64,
+    /// Whether records were found behind the end: they were not synced when a crash came, and one before them is torn.
+    stale: bool,
 }
 
 /// The log, open for appending.
 #[derive(Debug)]
 pub(super) struct Log {
-    file: File,
+    file: Arc<File>,
     salt: u64,
     /// Where the next record begins.
     end: u64,
     /// How far the file is filled, with records or zeros.
     filled: u64,
-    /// Whether all records so far are on the disk.
-    synced: bool,
     /// The bytes of one record while it is put together; kept to save its allocation.
     buffer: Vec<u8>,
 }
@@ -86,16 +87,23 @@ impl Log {
         let file = OpenOptions::new().read(true).write(true).open(path)?;
         let length = file.metadata()?.len();
         let mut log = Self {
-            file,
+            file: Arc::new(file),
             salt: recovered.salt,
             end: recovered.end,
             filled: length,
-            synced: true,
             buffer: Vec::new(),
         };
         // What a crash left behind the last good record must not be found when the next one
         // is torn.
-        log.erase_end()?;
+        if recovered.stale {
+            erase(&log.file, log.end, length)?;
+        } else {
+            log.erase_end()?;
+        }
+        if !recovered.records.is_empty() {
+            // They may be in no more than the system's memory, if only the process has ended.
+            log.file.sync_data()?;
+        }
         Ok(log)
     }
 
@@ -109,20 +117,30 @@ impl Log {
         self.end == HEADER
     }
 
-    /// Appends one commit. With `sync`, it is on the disk when this returns. After an error
+    /// The file, to sync it while others append.
+    pub(super) fn file(&self) -> Arc<File> {
+        Arc::clone(&self.file)
+    }
+
+    /// Appends one commit, which is on the disk when the file is synced. After an error
     /// the log is as it was, unless the error is `Closed`.
     pub(super) fn append(
         &mut self,
         version: u64,
         writes: &[u8],
-        sync: bool,
+        all_before_synced: bool,
     ) -> Result<(), StoreFailure> {
         let length = u32::try_from(writes.len())
             .ok()
             .filter(|length| length & ALL_BEFORE_SYNCED == 0);
         let length =
             length.ok_or_else(|| StoreFailure::Io("a commit of 2 GiB or more".to_owned()))?;
-        let marked = length | if self.synced { ALL_BEFORE_SYNCED } else { 0 };
+        let marked = length
+            | if all_before_synced {
+                ALL_BEFORE_SYNCED
+            } else {
+                0
+            };
         self.buffer.clear();
         self.buffer.extend_from_slice(&[0; 4]);
         self.buffer.extend_from_slice(&marked.to_le_bytes());
@@ -134,7 +152,7 @@ impl Log {
         let next = self.end + self.buffer.len() as u64;
         self.buffer.extend_from_slice(&TERMINATOR);
 
-        if let Err(error) = self.write(sync) {
+        if let Err(error) = self.write() {
             return Err(match self.erase_end() {
                 Ok(()) => error.into(),
                 Err(second) => StoreFailure::Closed(format!(
@@ -144,11 +162,10 @@ impl Log {
             });
         }
         self.end = next;
-        self.synced = sync;
         Ok(())
     }
 
-    fn write(&mut self, sync: bool) -> io::Result<()> {
+    fn write(&mut self) -> io::Result<()> {
         let until = self.end + self.buffer.len() as u64;
         if until > self.filled {
             let filled = until.next_multiple_of(GROWTH);
@@ -156,8 +173,7 @@ impl Log {
             self.file.write_all_at(&zeros, until)?;
             self.filled = filled;
         }
-        self.file.write_all_at(&self.buffer, self.end)?;
-        if sync { self.file.sync_data() } else { Ok(()) }
+        self.file.write_all_at(&self.buffer, self.end)
     }
 
     /// Takes the last record back, which must be the last thing that was appended.
@@ -180,7 +196,6 @@ impl Log {
     /// Begins anew. The tree must hold every commit of the log durably.
     pub(super) fn restart(&mut self) {
         self.end = HEADER;
-        self.synced = true;
     }
 
     /// Leaves an empty log behind. The tree must hold every commit of it durably.
@@ -193,15 +208,19 @@ impl Log {
         }
         Ok(())
     }
+}
 
-    /// Puts every record on the disk.
-    pub(super) fn sync(&mut self) -> io::Result<()> {
-        if !self.synced {
-            self.file.sync_data()?;
-            self.synced = true;
-        }
-        Ok(())
+/// Makes records in a part of the file none, durably: neither the first of them nor one behind it is found again.
+pub(super) fn erase(file: &File, from: u64, until: u64) -> io::Result<()> {
+    const PIECE: u64 = 1 << 20;
+    let zeros = vec![0; PIECE.min(until.saturating_sub(from)) as usize];
+    let mut at = from;
+    while at < until {
+        let piece = PIECE.min(until - at) as usize;
+        file.write_all_at(&zeros[..piece], at)?;
+        at += piece as u64;
     }
+    file.sync_data()
 }
 
 /// Reads the commits after `version`, changing nothing. A torn record at the end counts as not
@@ -225,6 +244,7 @@ pub(super) fn recover(path: &Path, version: u64) -> Result<Recovered, StoreFailu
             records: Vec::new(),
             end: HEADER,
             salt,
+            stale: false,
         });
     }
 
@@ -233,6 +253,7 @@ pub(super) fn recover(path: &Path, version: u64) -> Result<Recovered, StoreFailu
         records: Vec::new(),
         end: HEADER,
         salt,
+        stale: false,
     };
     let mut at = HEADER as usize;
     let mut newest = version;
@@ -262,11 +283,16 @@ pub(super) fn recover(path: &Path, version: u64) -> Result<Recovered, StoreFailu
     } else {
         recovered.end as usize
     };
-    if let Some(later) = lost(&bytes[from..], salt, newest) {
-        return Err(StoreFailure::Corrupt(format!(
-            "commit {} can't be read from its log, though commit {later} is there",
-            newest + 1
-        )));
+    for later in later(&bytes[from..], salt, newest) {
+        // It was written when the one after `newest` was on the disk already: this is no torn tail.
+        if later.all_before_synced {
+            return Err(StoreFailure::Corrupt(format!(
+                "commit {} can't be read from its log, though commit {} is there",
+                newest + 1,
+                later.version
+            )));
+        }
+        recovered.stale = true;
     }
     Ok(recovered)
 }
@@ -299,11 +325,10 @@ fn parse(bytes: &[u8], salt: u64) -> Option<Parsed<'_>> {
     })
 }
 
-/// A commit somewhere in `bytes` that was written when the one after `newest` was on the disk
-/// already: proof that this was not a torn tail.
-fn lost(bytes: &[u8], salt: u64, newest: u64) -> Option<u64> {
-    let last = bytes.len().checked_sub(RECORD_HEADER)?;
-    (0..=last).find_map(|at| {
+/// The records somewhere in `bytes` that are newer than the one after `newest`.
+fn later(bytes: &[u8], salt: u64, newest: u64) -> impl Iterator<Item = Parsed<'_>> {
+    let places = (bytes.len() + 1).saturating_sub(RECORD_HEADER);
+    (0..places).filter_map(move |at| {
         let version =
             u64::from_le_bytes(bytes[at + 8..at + 16].try_into().expect("8 bytes")) ^ salt;
         // Thanks to the salt only records look like records, so that the checksums cost little.
@@ -311,8 +336,6 @@ fn lost(bytes: &[u8], salt: u64, newest: u64) -> Option<u64> {
             return None;
         }
         parse(&bytes[at..], salt)
-            .filter(|record| record.all_before_synced)
-            .map(|record| record.version)
     })
 }
 

@@ -41,7 +41,7 @@ impl MemoryStore {
 
 impl Store for MemoryStore {
     fn open(&self) -> Result<Box<dyn Snapshot>, StoreFailure> {
-        self.with(|tree| Ok(Box::new(tree.snapshot()?) as Box<dyn Snapshot>))
+        self.with(|tree| Ok(Box::new(tree.snapshot(0)?) as Box<dyn Snapshot>))
     }
 
     fn commit(&self, snapshot: u64, writes: &[u8]) -> Result<u64, StoreFailure> {

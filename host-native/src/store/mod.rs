@@ -11,11 +11,13 @@
 mod directory;
 mod disk;
 mod failure;
+mod file;
 mod log;
 mod memory;
 mod overlay;
 pub mod pack;
 mod press;
+mod progress;
 mod tree;
 mod value;
 
@@ -47,13 +49,59 @@ pub enum Durability {
     Relaxed,
 }
 
+/// A state of a store: what all commits up to one have left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Point {
+    /// The number of the newest commit.
+    pub version: u64,
+    /// Another one after each time that commits which had been [applied](Store::apply) were taken back, since their numbers
+    /// are given to others then. What was remembered of another generation is void.
+    pub generation: u64,
+}
+
 /// An ordered map from bytes to bytes. One commit at a time, any number of snapshots.
+///
+/// A commit can be made in two steps, so that callers which wait for the disk wait for it together:
+/// [`apply`](Store::apply) shows it to the writers that follow, and [`settle`](Store::settle) waits until it may
+/// be told as done, and shows it to readers. A store that does not bring them has all of it in [`commit`](Store::commit).
 pub trait Store: Send + Sync {
-    /// Opens a snapshot of the newest commit.
+    /// Opens a snapshot of the newest commit, settled or not: for writers.
     ///
     /// # Errors
     /// [`StoreFailure::Closed`] after [`close`](Store::close), or what the platform reports.
     fn open(&self) -> Result<Box<dyn Snapshot>, StoreFailure>;
+
+    /// Opens a snapshot of the newest commit that is settled: for readers. They do not wait for writers.
+    ///
+    /// # Errors
+    /// As [`open`](Store::open).
+    fn open_settled(&self) -> Result<Box<dyn Snapshot>, StoreFailure> {
+        self.open()
+    }
+
+    /// As [`commit`](Store::commit), without waiting for anything: the commit shows in each snapshot that is [opened](Store::open) from now
+    /// on, and can still be lost until it is [settled](Store::settle). `base` is what the writer read from.
+    ///
+    /// # Errors
+    /// As [`commit`](Store::commit).
+    fn apply(&self, base: Point, writes: &[u8]) -> Result<Point, StoreFailure> {
+        let version = self.commit(base.version, writes)?;
+        Ok(Point {
+            version,
+            generation: base.generation,
+        })
+    }
+
+    /// Waits until all commits up to `point` are as durable as the caller asks for. From then on they show in
+    /// [`open_settled`](Store::open_settled).
+    ///
+    /// # Errors
+    /// What the platform reports, if a commit up to `point` could not be made durable: then it was taken back, and so was
+    /// all that was applied after it. [`StoreFailure::Closed`] if not even that is sure.
+    fn settle(&self, point: Point, durability: Durability) -> Result<(), StoreFailure> {
+        let _ = (point, durability);
+        Ok(())
+    }
 
     /// Applies packed entries, in strictly ascending order of their keys, as one atomic commit, and
     /// returns its number. `snapshot` is the version that the writer read from.
@@ -96,6 +144,11 @@ pub trait Store: Send + Sync {
 pub trait Snapshot: Send {
     /// The number of the newest commit that this snapshot sees; 0 for a store that was never written.
     fn version(&self) -> u64;
+
+    /// See [`Point`].
+    fn generation(&self) -> u64 {
+        0
+    }
 
     /// The value of a key.
     ///

@@ -1,15 +1,18 @@
 //! The B-tree: a redb file (or memory) with the entries and the number of the last commit in
 //! it, which are always written in one redb transaction.
 
+use std::fs::OpenOptions;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::Arc;
 
 use redb::{
     Builder, Database, Durability, ReadOnlyTable, ReadableDatabase, ReadableTable, StorageBackend,
     TableDefinition, WriteTransaction,
 };
 
+use super::file::{Seal, SealedFile};
 use super::press::Keys;
 use super::value::{self, Compression};
 use super::{Direction, Snapshot, StoreFailure, pack};
@@ -43,6 +46,7 @@ pub(super) struct Tree {
     version: u64,
     /// Whether there is anything that a crash would take away.
     unsynced: bool,
+    seal: Seal,
 }
 
 /// A value, and what it is to be stored as in its place.
@@ -103,7 +107,16 @@ impl Tree {
 
     /// Opens the file of a tree.
     pub(super) fn open(path: &Path, cache_bytes: usize) -> Result<Self, StoreFailure> {
-        Self::from_database(Builder::new().set_cache_size(cache_bytes).open(path)?)
+        let seal = Seal::default();
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        let mut tree = Self::with_backend(SealedFile::new(file, seal.clone())?, cache_bytes)?;
+        tree.seal = seal;
+        Ok(tree)
+    }
+
+    /// Leaves the file as the last durable commit left it, whatever was committed since: nothing is written to it any more.
+    pub(super) fn seal(&self) {
+        self.seal.close();
     }
 
     /// Opens what a backend keeps.
@@ -135,12 +148,14 @@ impl Tree {
                 database,
                 version: 0,
                 unsynced: false,
+                seal: Seal::default(),
             });
         };
         Ok(Self {
             database,
             version,
             unsynced: false,
+            seal: Seal::default(),
         })
     }
 
@@ -279,11 +294,12 @@ impl Tree {
         Ok(self.database.close()?)
     }
 
-    pub(super) fn snapshot(&self) -> Result<TreeSnapshot, StoreFailure> {
+    pub(super) fn snapshot(&self, generation: u64) -> Result<TreeSnapshot, StoreFailure> {
         let transaction = self.database.begin_read()?;
         Ok(TreeSnapshot {
             entries: transaction.open_table(ENTRIES)?,
             version: self.version,
+            generation,
         })
     }
 }
@@ -318,7 +334,8 @@ type Entries = redb::Range<'static, &'static [u8], &'static [u8]>;
 /// The tree at one moment.
 pub(super) struct TreeSnapshot {
     entries: ReadOnlyTable<&'static [u8], &'static [u8]>,
-    version: u64,
+    pub(super) version: u64,
+    pub(super) generation: u64,
 }
 
 impl TreeSnapshot {
@@ -353,9 +370,49 @@ impl TreeSnapshot {
     }
 }
 
+/// The tree at one moment, for many readers.
+pub(super) struct SharedSnapshot(pub(super) Arc<TreeSnapshot>);
+
+impl Snapshot for SharedSnapshot {
+    fn version(&self) -> u64 {
+        self.0.version
+    }
+
+    fn generation(&self) -> u64 {
+        self.0.generation
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreFailure> {
+        self.0.get(key)
+    }
+
+    fn get_many(&self, keys: &[u8]) -> Result<Vec<u8>, StoreFailure> {
+        self.0.get_many(keys)
+    }
+
+    fn scan(
+        &self,
+        start: &[u8],
+        end: &[u8],
+        direction: Direction,
+        max_entries: u32,
+        max_bytes: u32,
+    ) -> Result<Vec<u8>, StoreFailure> {
+        self.0.scan(start, end, direction, max_entries, max_bytes)
+    }
+
+    fn count(&self, start: &[u8], end: &[u8]) -> Result<u64, StoreFailure> {
+        self.0.count(start, end)
+    }
+}
+
 impl Snapshot for TreeSnapshot {
     fn version(&self) -> u64 {
         self.version
+    }
+
+    fn generation(&self) -> u64 {
+        self.generation
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreFailure> {
