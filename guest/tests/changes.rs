@@ -280,3 +280,28 @@ fn about_as_many_changes_are_kept_as_the_settings_say() {
 fn number_of(map: &[u8], name: &str) -> i64 {
     number(map, name).unwrap()
 }
+
+/// More than what a transaction keeps in memory, if it hands writes over to the store before its commit.
+#[test]
+fn a_large_transaction_tells_each_document_once_with_what_was_there_before() {
+    let store = MemoryStore::new();
+    let mut engine = common::over(&store);
+    let write = |engine: &mut Engine, number: i64| {
+        let script = format!(
+            "_home.a = _home.a or {{}} for k = 1, 4500 do _home.a[k] = 0 end \
+             for k = 1, 4500 do _home.a[k] = {{n = {number}, text = ('x'):rep(2000)}} end \
+             for k = 1, 4500 do _home.a[k] = k + {number} end"
+        );
+        let options = CallOptions::default();
+        engine.lua_eval(&script, &[0x80], &options).unwrap();
+    };
+    write(&mut engine, 1);
+    configure(&mut engine, None, 100_000);
+    let begun = newest(&mut engine);
+    write(&mut engine, 2);
+    let mut state: State = (1..=4500)
+        .map(|key| (("a".to_string(), key), key + 1))
+        .collect();
+    assert_eq!(replay(&mut engine, begun, 999, &mut state), Some(4500));
+    assert!(state.iter().all(|((_, key), value)| *value == key + 2));
+}

@@ -83,6 +83,13 @@ impl Batch {
         self
     }
 
+    /// Adds all operations of another batch.
+    pub fn append(&mut self, other: &Batch) -> &mut Self {
+        self.operations.extend_from_slice(&other.operations);
+        self.count += other.count;
+        self
+    }
+
     /// Adds: get a document. Its result is the document as it is at this point of the batch, or null.
     pub fn get(&mut self, table: &str, key: impl Into<Key>) -> &mut Self {
         self.begin(3, "get", table, &key.into());

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use crate::host::{Host, Program, Settings};
-use crate::store::{DiskOptions, DiskStore, Durability, MemoryStore, Store};
+use crate::host::{Host, Program, Role, Settings};
+use crate::store::{DiskOptions, DiskStore, Durability, History, MemoryStore, Store};
 use crate::{Database, Error, Value, cbor};
 
 /// Ten years: longer limits mean none, and would not fit the clocks.
@@ -184,10 +184,12 @@ impl Builder {
     }
 
     fn finish(self, program: Arc<Program>, store: Arc<dyn Store>) -> Database {
+        let history = Arc::new(History::new(store));
         Database::new(Host::new(
             program,
             Settings {
-                store,
+                store: Arc::clone(&history) as Arc<dyn Store>,
+                role: Role::Database(history),
                 print: self.print,
                 functions: Arc::new(self.functions),
                 wall_clock: self.time_limit,

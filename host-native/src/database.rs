@@ -312,6 +312,27 @@ impl Database {
         cbor::decode(&self.raw().queries_explain(&query.to_cbor()?)?)
     }
 
+    /// How a query would find its documents, in lines for people. With [`Query::analyze`], it is run, and what it met and how
+    /// long the steps took is told as well.
+    ///
+    /// # Errors
+    /// As [`query`](Database::query).
+    pub fn explain_text(&self, query: &Query) -> Result<String, Error> {
+        #[derive(Serialize)]
+        struct Explained<'a> {
+            #[serde(flatten)]
+            query: &'a Query,
+            text: bool,
+        }
+        #[derive(serde::Deserialize)]
+        struct Plan {
+            text: String,
+        }
+        let query = cbor::encode(&Explained { query, text: true })?;
+        let plan: Plan = cbor::decode(&self.raw().queries_explain(&query)?)?;
+        Ok(plan.text)
+    }
+
     /// Runs Lua code and returns the first value that it returns; null if it returns none.
     /// `arguments` is a tuple or array, the code's `...`; `()` for none.
     ///

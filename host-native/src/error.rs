@@ -97,6 +97,9 @@ pub enum Error {
         /// Whether the call had committed already.
         committed: bool,
     },
+    /// The transaction was committed or rolled back before.
+    #[error("the transaction has ended; begin another one")]
+    Ended,
     /// An archive can't be read or written.
     #[error("the archive can't be read or written: {0}")]
     Archive(#[from] std::io::Error),
@@ -141,6 +144,7 @@ impl Error {
             Self::Open(OpenError::Store(_, failure)) => store_code(failure),
             Self::Component(_) => "component",
             Self::Trapped { .. } => "trapped",
+            Self::Ended => "store-closed",
             Self::Archive(_) => "archive-io",
             Self::Encode(_) => "encode",
             Self::Decode(_) => "decode",

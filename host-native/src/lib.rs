@@ -38,7 +38,9 @@ pub mod raw;
 mod rows;
 mod scan;
 pub mod store;
+mod stream;
 mod subscription;
+mod transaction;
 
 pub use archive::{ArchiveInfo, ArchiveProgress};
 pub use batch::Batch;
@@ -60,7 +62,9 @@ pub use raw::{FunctionInfo, FunctionStatistics, TableInfo};
 pub use rows::{Page, Rows};
 pub use scan::Scan;
 pub use store::Durability;
+pub use stream::{BatchPhase, BatchProgress};
 pub use subscription::{Closer, Subscription};
+pub use transaction::{Savepoint, Transaction, TransactionOptions};
 
 /// The examples of the README.
 #[cfg(doctest)]

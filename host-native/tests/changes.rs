@@ -88,6 +88,34 @@ fn every_change_is_a_place_to_go_on_from() {
     assert_eq!((dropped.table.as_str(), &dropped.key), ("a", &None));
 }
 
+/// More than what a transaction keeps in memory, if it hands writes over to the store before its commit.
+#[test]
+fn a_large_batch_tells_each_document_once_with_what_was_there_before() {
+    let database = followed();
+    let mut changes = database
+        .subscribe::<(i64, String)>(&Changes::all())
+        .unwrap();
+    let text = "x".repeat(2_000);
+    for round in 0..2 {
+        let mut batch = Batch::new();
+        for number in (0..6_000).chain(0..3_000) {
+            batch.put("t", number, &(round, &text)).unwrap();
+        }
+        database.apply_unanswered(&batch).unwrap();
+        for number in 0..6_000 {
+            let change = changes.next_within(LONG).unwrap().unwrap();
+            assert_eq!(change.key, Some(Key::Integer(number)));
+            let round_of = |document: Option<(i64, String)>| document.map(|(round, _)| round);
+            let before = (round > 0).then(|| round - 1);
+            assert_eq!(
+                (round_of(change.before), round_of(change.after)),
+                (before, Some(round))
+            );
+        }
+        assert_eq!(changes.next_within(Duration::ZERO).unwrap(), None);
+    }
+}
+
 #[test]
 fn texts_that_are_no_place_are_refused() {
     for text in [

@@ -27,22 +27,25 @@ pub(super) fn tidy(
         return Ok(());
     }
     let before = state.kept.changes;
+    // Commits that this transaction does not see are counted later. To look for them would be a conflict with them.
+    let seen = transaction.version();
+    let counted = if newest == seen + 1 { newest } else { seen };
     walk(
         transaction,
         change_key(state.counted + 1, &[]),
-        change_key(newest + 1, &[]),
+        change_key(counted + 1, &[]),
         &mut |key, change| {
             state.kept.add(key, change);
             true
         },
     )?;
-    state.counted = newest;
+    state.counted = counted;
     let most = STEP + 4 * (state.kept.changes - before);
 
     let mut given_up = 0;
     while given_up < most {
         if state.oldest.0 == 0 {
-            state.oldest = measure(transaction, &state, newest)?;
+            state.oldest = measure(transaction, &state)?;
         }
         let (oldest, amount) = state.oldest;
         let rest = Amount {
@@ -75,13 +78,13 @@ pub(super) fn tidy(
     state.write(transaction)
 }
 
-/// The first commit that is kept, but not the newest one, and how much it has; 0 if there is none.
-fn measure(transaction: &Transaction, state: &State, newest: u64) -> Result<(u64, Amount)> {
+/// The first commit that is kept, but not this one, and how much it has; 0 if there is none.
+fn measure(transaction: &Transaction, state: &State) -> Result<(u64, Amount)> {
     let (mut oldest, mut amount) = (0, Amount::default());
     walk(
         transaction,
         change_key(state.deleted + 1, &[]),
-        change_key(newest, &[]),
+        change_key(transaction.version() + 1, &[]),
         &mut |key, change| {
             let sequence = split_key(key).map_or(0, |(sequence, ..)| sequence);
             if oldest == 0 {

@@ -5,6 +5,7 @@ use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::function;
 use crate::key::Key;
+use crate::name::HOME;
 use crate::value::{
     Item, NULL, Path, Step, elements, entries, has_objects, write_array_head, write_map_head,
     write_null, write_text,
@@ -81,6 +82,18 @@ impl Index {
 }
 
 impl Function {
+    /// Whether it is what it was when it was marked.
+    fn is_as_marked(&self, db: &Database) -> Result<bool> {
+        let Some(there) = function::find(db, &self.table, &self.name)? else {
+            return Ok(false);
+        };
+        match function::mark(db, &there) {
+            Ok(mark) => Ok(mark == self.mark),
+            Err(Error::InvalidArgument(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The same function, with the mark that it has now.
     ///
     /// # Errors
@@ -102,37 +115,23 @@ impl Function {
 /// # Errors
 /// `InvalidArgument` if one is not.
 pub(crate) fn check_functions(db: &Database) -> Result<()> {
-    for (table, function, index) in functions(db) {
-        let there = match function::find(db, &function.table, &function.name)? {
-            Some(reference) => function::mark(db, &reference).ok(),
-            None => None,
-        };
-        if there != Some(function.mark) {
-            return Err(Error::argument(
-                "",
-                format!(
-                    "index '{index}' of table '{table}' needs function '{}.{}' and its variables as they are; drop the index first",
-                    function.table, function.name
-                ),
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// The functions that indexes need, with table and name of the index.
-fn functions(db: &Database) -> Vec<(String, Function, String)> {
-    let mut all = Vec::new();
-    let home = db.catalog().table(crate::name::HOME);
-    let home = home.into_iter().map(|table| (crate::name::HOME, table));
-    for (name, table) in home.chain(db.catalog().tables()) {
+    let home = db.catalog().table(HOME).map(|table| (HOME, table));
+    for (name, table) in home.into_iter().chain(db.catalog().tables()) {
         for index in &table.indexes {
-            if let Some(function) = &index.function {
-                all.push((name.to_string(), function.clone(), index.name.clone()));
+            if let Some(function) = &index.function
+                && !function.is_as_marked(db)?
+            {
+                return Err(Error::argument(
+                    "",
+                    format!(
+                        "index '{}' of table '{name}' needs function '{}.{}' and its variables as they are; drop the index first",
+                        index.name, function.table, function.name
+                    ),
+                ));
             }
         }
     }
-    all
+    Ok(())
 }
 
 /// Appends a value with null for functions, and without metatables.

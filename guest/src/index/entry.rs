@@ -73,36 +73,27 @@ impl Index {
             Some(function) => Some(self.compute(db, function, document, document_key)?),
             None => None,
         };
-        let mut first = Row {
+        let mut rows = vec![Row {
             key: prefix(space::INDEX, self.id),
             nulls: 0,
-        };
-        // Nearly always the only one.
-        let mut others: Vec<Row> = Vec::new();
+        }];
         for field in &self.fields {
             let value = match &computed {
                 Some(value) => value,
                 None => field.path.find(document).unwrap_or(&[NULL]),
             };
-            if field.multi_entry
-                && let Item::List(1.., _) = Item::of(value)
-            {
-                // No index has two such fields, so that there is one row.
-                let mut values = elements(value);
-                let head = values.next().unwrap_or(&[NULL]);
-                others = values
-                    .map(|element| first.with(field, ELEMENT, element))
-                    .collect();
-                first = first.with(field, ELEMENT, head);
+            if field.multi_entry && matches!(Item::of(value), Item::List(1.., _)) {
+                let Some(row) = rows.pop() else { break };
+                rows.extend(elements(value).map(|element| row.with(field, ELEMENT, element)));
             } else {
-                for row in std::iter::once(&mut first).chain(&mut others) {
+                for row in &mut rows {
                     write_component(field, WHOLE, value, &mut row.key);
                     row.nulls += usize::from(value == [NULL]);
                 }
             }
         }
-        let mut keys = Vec::with_capacity(1 + others.len());
-        for Row { mut key, nulls } in std::iter::once(first).chain(others) {
+        let mut keys = Vec::with_capacity(rows.len());
+        for Row { mut key, nulls } in rows {
             if self.sparse && nulls == self.fields.len() {
                 continue;
             }

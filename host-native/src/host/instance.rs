@@ -13,7 +13,7 @@ use super::generated::Database;
 use super::ticker::TICK;
 use super::{WasmStore, wit};
 use crate::Error;
-use crate::store::{Durability, Point, Store};
+use crate::store::{Durability, Fork, History, Point, Store};
 
 /// Takes what Lua prints.
 pub(crate) type Print = Arc<dyn Fn(&[u8]) + Send + Sync>;
@@ -39,6 +39,17 @@ pub(crate) struct Settings {
     pub(crate) durability: Durability,
     /// How many calls may read at the same time.
     pub(crate) readers: usize,
+    pub(crate) role: Role,
+}
+
+/// What the store of a host is.
+pub(crate) enum Role {
+    /// The database's own, on which transactions can be begun.
+    Database(Arc<History>),
+    /// That of one transaction: all its calls take turns.
+    Transaction(Arc<Fork>),
+    /// Any other.
+    Aside,
 }
 
 /// What the imports of one instance work on.

@@ -17,7 +17,7 @@ pub(crate) use component::Program;
 pub(crate) use generated::Database as Exports;
 pub(crate) use generated::cu::db::types as wit;
 pub(crate) use generated::exports::cu::db as exports;
-pub(crate) use instance::{HostFunction, Print, Settings, State};
+pub(crate) use instance::{HostFunction, Print, Role, Settings, State};
 pub(crate) use pool::Host;
 
 pub(crate) type WasmStore = wasmtime::Store<State>;

@@ -9,11 +9,14 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use super::commits::Commits;
 use super::component::Program;
 use super::generated::Database;
-use super::instance::{Access, HostFunctions, Instance, Outcome, Settings};
+use super::instance::{Access, HostFunctions, Instance, Outcome, Role, Settings};
 use super::{WasmStore, wit};
 use crate::Error;
 use crate::builder::LONGEST;
 use crate::store::{Durability, Store, StoreFailure};
+
+#[path = "transaction.rs"]
+mod transaction;
 
 /// How often a call is run again that met a store which had just taken commits back.
 const ATTEMPTS: usize = 3;
@@ -97,6 +100,7 @@ impl Host {
             memory_of_all: Arc::new(AtomicUsize::new(0)),
             durability: self.settings.durability,
             readers: 1,
+            role: Role::Aside,
         };
         Self {
             commits: Arc::clone(&self.commits),
@@ -112,11 +116,13 @@ impl Host {
         run: impl Fn(&Database, &mut WasmStore) -> wasmtime::Result<Result<T, wit::Error>>,
     ) -> Result<T, Error> {
         let turn = lock(&self.turn);
+        self.check_open()?;
         // Taken out for the call: a panic of the host's own leaves no half-used instance behind.
         let mut writer = lock(&self.writer);
         let outcome = self.attempt(|| writer.take(), Access::Write, &run)?;
         *writer = outcome.instance;
         drop(writer);
+        let result = self.explain_excess(outcome.result);
         drop(turn);
         if let Some(point) = outcome.seen {
             // Also for a call that has failed: it may tell of what it saw.
@@ -125,7 +131,7 @@ impl Host {
         if outcome.committed {
             self.commits.announce();
         }
-        outcome.result
+        result
     }
 
     /// Runs one exported function on what is settled, beside whoever writes. A commit fails with `read-only`.
@@ -133,6 +139,9 @@ impl Host {
         &self,
         run: impl Fn(&Database, &mut WasmStore) -> wasmtime::Result<Result<T, wit::Error>>,
     ) -> Result<T, Error> {
+        if let Role::Transaction(_) = self.settings.role {
+            return self.read_in_turn(&run);
+        }
         let mut readers = lock(&self.readers);
         while readers.running >= self.settings.readers.max(1) {
             readers = self

@@ -56,7 +56,14 @@ pub enum OpenError {
 pub(super) struct Directory {
     path: PathBuf,
     /// Holds the lock.
-    _format: File,
+    format: File,
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // A process that this one is just starting has the file, too, and with it the lock, until it runs its program.
+        drop(self.format.unlock());
+    }
 }
 
 impl Directory {
@@ -118,7 +125,7 @@ impl Directory {
         }
         Ok(Self {
             path: path.to_owned(),
-            _format: format,
+            format,
         })
     }
 
@@ -159,7 +166,7 @@ impl Directory {
         }
         let directory = Self {
             path: path.to_owned(),
-            _format: format,
+            format,
         };
         if made.is_none() {
             directory

@@ -12,19 +12,25 @@ mod directory;
 mod disk;
 mod failure;
 mod file;
+mod history;
 mod log;
 mod memory;
+mod merge;
 mod overlay;
 pub mod pack;
 mod press;
 mod progress;
+mod reads;
+mod transaction;
 mod tree;
 mod value;
 
 pub use directory::OpenError;
 pub use disk::{DiskOptions, DiskStore};
 pub use failure::StoreFailure;
+pub(crate) use history::History;
 pub use memory::MemoryStore;
+pub(crate) use transaction::Fork;
 pub use value::Compression;
 
 /// Which end of a range comes first.

@@ -39,7 +39,7 @@ fn watch_prints_what_commits_have_changed() {
     cu.text(&["feed", "on"]);
     cu.text(&["put", "users", "ann", "{\"age\": 31}"]);
     cu.text(&["put", "users", "ann", "{\"age\": 32}"]);
-    cu.text(&["put", "pets", "7", "\"cat\"", "--number"]);
+    cu.text(&["put", "pets", "7", "\"cat\""]);
     cu.text(&["delete", "users", "ann"]);
     cu.text(&["drop-table", "pets"]);
     assert_eq!(

@@ -12,7 +12,7 @@ mod transaction;
 pub use cursor::Cursor;
 pub use memory::MemoryStore;
 pub(crate) use overlay::Overlay;
-pub use transaction::{Mark, Transaction};
+pub use transaction::{Mark, Transaction, VisitStored};
 
 use crate::error::StoreFailure;
 

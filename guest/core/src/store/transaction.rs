@@ -23,6 +23,9 @@ const READ_CACHE_VALUE: usize = 64 << 10;
 /// What is at a key: a value, or nothing.
 pub(super) type Stored = Option<Rc<[u8]>>;
 
+/// What to do with a key and its value, if it has one: `false` ends the walk.
+pub type VisitStored<'v> = dyn FnMut(&[u8], Option<&[u8]>) -> Result<bool> + 'v;
+
 /// Values that were read before they are asked for, packed, and the keys that they belong to, in their order.
 #[derive(Default)]
 struct Ahead {
@@ -295,24 +298,28 @@ impl Transaction {
             .collect()
     }
 
-    /// Calls `visit` with each of some packed keys and its value, in their order, until it says `false`.
+    /// What the snapshot has at packed keys, packed, for [`Transaction::visit_many`].
     ///
     /// # Errors
-    /// As [`Transaction::get`], and those of `visit`.
-    pub fn visit_many(
-        &self,
-        keys: &[u8],
-        visit: &mut dyn FnMut(&[u8], Option<&[u8]>) -> Result<bool>,
-    ) -> Result<bool> {
+    /// As [`Transaction::get`].
+    pub fn read_many(&self, keys: &[u8]) -> Result<Vec<u8>> {
         if keys.is_empty() {
-            return Ok(true);
+            return Ok(Vec::new());
         }
         self.check_time()?;
-        let values = self.snapshot.get_many(keys)?;
+        Ok(self.snapshot.get_many(keys)?)
+    }
+
+    /// Calls `visit` with each of the packed keys that [`Transaction::read_many`] has read, and its value, in their order,
+    /// until it says `false`.
+    ///
+    /// # Errors
+    /// Those of `visit`.
+    pub fn visit_many(&self, keys: &[u8], values: &[u8], visit: &mut VisitStored) -> Result<bool> {
         let (mut key, mut value) = (Unpacker::default(), Unpacker::default());
         while !key.is_done(keys) {
             let key = &keys[key.bytes(keys)?];
-            let stored = value.optional(&values)?.map(|span| &values[span]);
+            let stored = value.optional(values)?.map(|span| &values[span]);
             if !visit(key, self.overlay.peek(key).unwrap_or(stored))? {
                 return Ok(false);
             }

@@ -127,23 +127,41 @@ fn push_result(stack: Stack, context: &Context, value: &[u8]) -> Result<()> {
     push_value(stack, context, value)
 }
 
-/// `db.users:query{…}`: a list of rows, as the host's `queries.run` has them.
-unsafe extern "C-unwind" fn run(state: *mut lua_State) -> c_int {
-    enter(state, |stack, context| {
-        let query = parsed(stack, context)?;
-        let rows = context.read_db(|db| query::run(db, &query))?;
-        push_result(stack, context, &rows)?;
-        Ok(1)
-    })
+/// What is asked of a query.
+#[derive(Clone, Copy)]
+enum Asked {
+    Rows,
+    Page,
+    Count,
+    Plan,
 }
 
-/// `db.users:page{…}`: the rows, and what to send as `after` for the next ones; nil if there are none.
-unsafe extern "C-unwind" fn page(state: *mut lua_State) -> c_int {
+#[inline(never)]
+fn ask(state: *mut lua_State, asked: Asked) -> c_int {
     enter(state, |stack, context| {
         let query = parsed(stack, context)?;
-        let page = context.read_db(|db| query::page(db, &query))?;
-        push_result(stack, context, &page.rows)?;
-        match page.next {
+        let mut number = 0;
+        let mut next = None;
+        let found = context.read_db(|db| match asked {
+            Asked::Rows => query::run(db, &query),
+            Asked::Plan => query::explain(db, &query, false),
+            Asked::Page => {
+                let page = query::page(db, &query)?;
+                next = page.next;
+                Ok(page.rows)
+            }
+            Asked::Count => {
+                number = query::count(db, &query)?;
+                Ok(Vec::new())
+            }
+        })?;
+        if let Asked::Count = asked {
+            stack.push_integer(i64::try_from(number).unwrap_or(i64::MAX));
+            return Ok(1);
+        }
+        push_result(stack, context, &found)?;
+        let Asked::Page = asked else { return Ok(1) };
+        match next {
             Some(next) => stack.push_bytes(&next),
             None => stack.push_nil(),
         }
@@ -151,42 +169,43 @@ unsafe extern "C-unwind" fn page(state: *mut lua_State) -> c_int {
     })
 }
 
+/// `db.users:query{…}`: a list of rows, as the host's `queries.run` has them.
+unsafe extern "C-unwind" fn run(state: *mut lua_State) -> c_int {
+    ask(state, Asked::Rows)
+}
+
+/// `db.users:page{…}`: the rows, and what to send as `after` for the next ones; nil if there are none.
+unsafe extern "C-unwind" fn page(state: *mut lua_State) -> c_int {
+    ask(state, Asked::Page)
+}
+
 /// `db.users:count{…}`: how many rows there are.
 unsafe extern "C-unwind" fn count(state: *mut lua_State) -> c_int {
-    enter(state, |stack, context| {
-        let query = parsed(stack, context)?;
-        let count = context.read_db(|db| query::count(db, &query))?;
-        stack.push_integer(i64::try_from(count).unwrap_or(i64::MAX));
-        Ok(1)
-    })
+    ask(state, Asked::Count)
 }
 
 /// `db.users:explain{…}`: how the rows would be found.
 unsafe extern "C-unwind" fn explain(state: *mut lua_State) -> c_int {
-    enter(state, |stack, context| {
-        let query = parsed(stack, context)?;
-        let plan = context.read_db(|db| query::explain(db, &query, false))?;
-        push_result(stack, context, &plan)?;
-        Ok(1)
-    })
+    ask(state, Asked::Plan)
 }
 
 /// What `first` and `each` have of a row: the document as an external table, or what is selected of it.
 fn push_row(
     stack: Stack,
     context: &Context,
-    query: &Query,
+    table: &str,
     key: &[u8],
     document: Rc<[u8]>,
+    select: Option<&Query>,
 ) -> Result<()> {
     push_key(stack, &Key::decode(key)?);
-    if query.select.is_some() {
+    if let Some(query) = select {
         let mut row = Vec::new();
         query::write_selected(query, &document, &mut row);
         return push_value(stack, context, &row);
     }
     let mut view = Vec::new();
-    write_document(&query.table, key, &mut view);
+    write_document(table, key, &mut view);
     push_seen(stack, context, &document, &view)?;
     context.external.remember(&view, Some(document));
     Ok(())
@@ -219,7 +238,8 @@ unsafe extern "C-unwind" fn first(state: *mut lua_State) -> c_int {
             stack.push_nil();
             return Ok(1);
         };
-        push_row(stack, context, &query, &key, document)?;
+        let select = query.select.is_some().then_some(&query);
+        push_row(stack, context, &query.table, &key, document, select)?;
         Ok(2)
     })
 }
@@ -238,6 +258,10 @@ mod kept {
     pub const LOOK: i32 = 5;
     /// How many rows are still wanted; nil for all.
     pub const LEFT: i32 = 6;
+    /// The table's name.
+    pub const TABLE: i32 = 7;
+    /// Whether something is selected of the documents.
+    pub const SELECTS: i32 = 8;
 }
 
 /// `db.users:each{…}`: for `for key, document in …`. Keys are looked for some at a time, and each document when it is due.
@@ -256,7 +280,9 @@ unsafe extern "C-unwind" fn each(state: *mut lua_State) -> c_int {
             Some(limit) => stack.push_integer(i64::try_from(limit).unwrap_or(i64::MAX)),
             None => stack.push_nil(),
         }
-        stack.push_closure(step, kept::LEFT);
+        stack.push_bytes(query.table.as_bytes());
+        stack.push_bool(query.select.is_some());
+        stack.push_closure(step, kept::SELECTS);
         Ok(1)
     })
 }
@@ -272,15 +298,16 @@ fn kept_number(stack: Stack, place: i32) -> i64 {
 /// One step of the loop that `each` begins.
 unsafe extern "C-unwind" fn step(state: *mut lua_State) -> c_int {
     enter(state, |stack, context| {
-        let bytes = stack.to_bytes(lua_upvalueindex(kept::QUERY));
-        let mut query = query::parse(bytes.unwrap_or_default())?;
+        let table = stack.to_bytes(lua_upvalueindex(kept::TABLE));
+        let table = table.and_then(|name| std::str::from_utf8(name).ok());
+        let table = table.unwrap_or_default();
         loop {
             let keys = stack
                 .to_bytes(lua_upvalueindex(kept::KEYS))
                 .unwrap_or_default();
             let at = usize::try_from(kept_number(stack, kept::AT)).unwrap_or(0);
             let Some((length, rest)) = keys.get(at..).and_then(<[u8]>::split_first_chunk) else {
-                if !look(stack, context, &mut query)? {
+                if !look(stack, context)? {
                     stack.push_nil();
                     return Ok(1);
                 }
@@ -290,7 +317,7 @@ unsafe extern "C-unwind" fn step(state: *mut lua_State) -> c_int {
             let key = rest[..length].to_vec();
             stack.push_integer(i64::try_from(at + 2 + length).unwrap_or(i64::MAX));
             keep(stack, kept::AT);
-            let document = context.read_db(|db| match db.catalog().table(&query.table) {
+            let document = context.read_db(|db| match db.catalog().table(table) {
                 Some(table) => db
                     .transaction()
                     .get(&document_key(table.id, &Key::decode(&key)?)),
@@ -298,15 +325,26 @@ unsafe extern "C-unwind" fn step(state: *mut lua_State) -> c_int {
             })?;
             // The loop may have deleted it.
             if let Some(document) = document {
-                push_row(stack, context, &query, &key, document)?;
+                let select = if stack.to_bool(lua_upvalueindex(kept::SELECTS)) {
+                    Some(kept_query(stack)?)
+                } else {
+                    None
+                };
+                push_row(stack, context, table, &key, document, select.as_ref())?;
                 return Ok(2);
             }
         }
     })
 }
 
+fn kept_query(stack: Stack) -> Result<Query> {
+    let bytes = stack.to_bytes(lua_upvalueindex(kept::QUERY));
+    query::parse(bytes.unwrap_or_default())
+}
+
 /// Looks for more keys. False if there are none.
-fn look(stack: Stack, context: &Context, query: &mut Query) -> Result<bool> {
+fn look(stack: Stack, context: &Context) -> Result<bool> {
+    let mut query = kept_query(stack)?;
     let cursor = lua_upvalueindex(kept::CURSOR);
     match stack.to_bytes(cursor) {
         Some(cursor) => {
@@ -323,7 +361,7 @@ fn look(stack: Stack, context: &Context, query: &mut Query) -> Result<bool> {
     let mut keys = Vec::new();
     let mut found = 0;
     let next = context.read_db(|db| {
-        query::part(db, query, &mut |key, _| {
+        query::part(db, &query, &mut |key, _| {
             write_length(key, &mut keys);
             keys.extend_from_slice(key);
             found += 1;
@@ -386,6 +424,7 @@ unsafe extern "C-unwind" fn insert(state: *mut lua_State) -> c_int {
 }
 
 /// Runs an operation of a batch, and pushes its result.
+#[inline(never)]
 fn operate(state: *mut lua_State, name: &str) -> c_int {
     enter(state, |stack, context| {
         let others = [("op", name), ("table", this(stack, context)?)];

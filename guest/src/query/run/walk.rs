@@ -257,18 +257,20 @@ impl Fetcher<'_> {
     fn flush(&mut self, visit: &mut Visit) -> Result<bool> {
         self.count = 0;
         let keys = std::mem::take(&mut self.keys);
-        let mut begun = self.search.begin_step();
-        let goes_on = self.transaction.visit_many(&keys, &mut |key, document| {
-            // The values are there with the first of them.
-            self.search.end_step(begun.take(), |times| &times.documents);
-            let document = document.ok_or_else(|| {
-                Error::corrupt(
-                    "store",
-                    "an index entry leads to no document; make the index again",
-                )
+        let begun = self.search.begin_step();
+        let values = self.transaction.read_many(&keys)?;
+        self.search.end_step(begun, |times| &times.documents);
+        let goes_on = self
+            .transaction
+            .visit_many(&keys, &values, &mut |key, document| {
+                let document = document.ok_or_else(|| {
+                    Error::corrupt(
+                        "store",
+                        "an index entry leads to no document; make the index again",
+                    )
+                })?;
+                visit(&key[PREFIX_SIZE..], document)
             })?;
-            visit(&key[PREFIX_SIZE..], document)
-        })?;
         self.keys = keys;
         self.keys.clear();
         Ok(goes_on)

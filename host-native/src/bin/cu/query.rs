@@ -13,6 +13,9 @@ pub fn run(database: &Database, arguments: &Arguments, output: Output) -> Result
         return output.document(&database.count(&query)?.into());
     }
     if arguments.explain {
+        if !output.json {
+            return output.line(&database.explain_text(&query)?);
+        }
         return output.document(&json::from_value(database.explain(&query)?)?);
     }
     if query.is_grouped() {

@@ -1,0 +1,128 @@
+//! Pages of a snapshot with writes over it.
+
+use std::ops::Bound;
+
+use super::transaction::Overlay;
+use super::{Direction, Snapshot, StoreFailure, pack};
+
+/// A page of a scan.
+pub(super) struct Page {
+    /// Packed.
+    pub(super) entries: Vec<u8>,
+    /// The last key, if the page ended at a limit; none if it has all of its range.
+    pub(super) last: Option<Vec<u8>>,
+}
+
+/// The first key behind a key.
+pub(super) fn successor(key: &[u8]) -> Vec<u8> {
+    [key, &[0]].concat()
+}
+
+/// The bound that an end stands for.
+pub(super) fn upper(end: &[u8]) -> Bound<&[u8]> {
+    if end.is_empty() {
+        Bound::Unbounded
+    } else {
+        Bound::Excluded(end)
+    }
+}
+
+/// As [`Snapshot::scan`], with what was written in place of what is there. The limits are the entries and the bytes of a page.
+pub(super) fn scan(
+    base: &dyn Snapshot,
+    overlay: &Overlay,
+    start: &[u8],
+    end: &[u8],
+    direction: Direction,
+    (max_entries, max_bytes): (usize, usize),
+) -> Result<Page, StoreFailure> {
+    let (mut start, mut end) = (start.to_vec(), end.to_vec());
+    let mut page = Vec::new();
+    let mut count = 0;
+    loop {
+        if !end.is_empty() && start >= end {
+            return Ok(Page {
+                entries: page,
+                last: None,
+            });
+        }
+        let below = base.scan(
+            &start,
+            &end,
+            direction,
+            max_entries as u32,
+            max_bytes.min(u32::MAX as usize) as u32,
+        )?;
+        let there: Vec<_> = pack::entries(&below)
+            .collect::<Result<_, _>>()
+            .map_err(|_| StoreFailure::malformed("entries"))?;
+        let is_whole = there.is_empty() || (there.len() < max_entries && below.len() < max_bytes);
+        let reached = there
+            .last()
+            .filter(|_| !is_whole)
+            .map(|(key, _)| key.to_vec());
+        // What is written in the part of the range that the page answers for.
+        let (from, to) = match (&reached, direction) {
+            (None, _) => (start.clone(), end.clone()),
+            (Some(last), Direction::Forward) => (start.clone(), successor(last)),
+            (Some(last), Direction::Backward) => (last.clone(), end.clone()),
+        };
+        let above = overlay.range::<[u8], _>((Bound::Included(&from[..]), upper(&to)));
+        let mut above: Box<dyn Iterator<Item = _>> = match direction {
+            Direction::Forward => Box::new(above),
+            Direction::Backward => Box::new(above.rev()),
+        };
+        let comes_first = |key: &[u8], other: &[u8]| match direction {
+            Direction::Forward => key < other,
+            Direction::Backward => key > other,
+        };
+        let mut there = there.into_iter().peekable();
+        let mut next_above = above.next();
+        loop {
+            let (key, value) = match (there.peek().copied(), next_above) {
+                (None, None) => break,
+                (Some((key, value)), Some((written, _))) if comes_first(key, written) => {
+                    there.next();
+                    (key, value)
+                }
+                (Some((key, value)), None) => {
+                    there.next();
+                    (key, value)
+                }
+                (below, Some((written, value))) => {
+                    if below.is_some_and(|(key, _)| *key == **written) {
+                        there.next();
+                    }
+                    next_above = above.next();
+                    (&written[..], value.as_deref())
+                }
+            };
+            let Some(value) = value else { continue };
+            pack::put_entry(&mut page, key, Some(value));
+            count += 1;
+            if count >= max_entries || page.len() >= max_bytes {
+                return Ok(Page {
+                    entries: page,
+                    last: Some(key.to_vec()),
+                });
+            }
+        }
+        match (reached, direction) {
+            (None, _) => {
+                return Ok(Page {
+                    entries: page,
+                    last: None,
+                });
+            }
+            (Some(last), Direction::Forward) => start = successor(&last),
+            (Some(last), Direction::Backward) => end = last,
+        }
+        if end.is_empty() && direction == Direction::Backward {
+            // The first key of all is empty, and was reached.
+            return Ok(Page {
+                entries: page,
+                last: None,
+            });
+        }
+    }
+}
