@@ -38,6 +38,11 @@ class Fork extends Session {
     this.reads = new Reads(base.mirror);
   }
 
+  /** All calls share the number of the transaction's commit, which is the next one only if nobody else commits. */
+  override get reserved(): number {
+    return this.base.version + 1;
+  }
+
   override commit(runs: readonly Entries[]): number {
     const version = super.commit(runs);
     // A call that failed after its commit has left one of this number.
@@ -78,7 +83,7 @@ class Fork extends Session {
     if (this.#commits.length === 0) return;
     const { state } = session;
     const isBehind = state.version !== this.base.version;
-    // Writes that have the commits' numbers in them hold only if nobody else has taken these.
+    // Writes that have the commit's number in them hold only if nobody else has taken it.
     if (isBehind && (this.hasReserved || !this.reads.holdIn(state.mirror))) {
       throw new CuError(
         'store-conflict',
@@ -86,8 +91,7 @@ class Fork extends Session {
       );
     }
     const runs = this.#commits.flatMap(({ runs }) => runs);
-    const numbers = this.hasReserved ? this.state.version - this.base.version : 1;
-    session.commit(runs, numbers, state.mirror === this.base.mirror ? this.state.mirror : undefined);
+    session.commit(runs, state.mirror === this.base.mirror ? this.state.mirror : undefined);
   }
 
   /** Commits that were undone, from a number on. */

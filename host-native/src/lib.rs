@@ -71,7 +71,15 @@ pub use transaction::{Savepoint, Transaction, TransactionOptions};
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
-/// The examples of the page about changes.
+/// The examples of the pages for users.
 #[cfg(doctest)]
-#[doc = include_str!("../../docs/_changes.md")]
-struct ChangesPage;
+mod pages {
+    #[doc = include_str!("../../docs/changes.md")]
+    struct Changes;
+    #[doc = include_str!("../../docs/indexes.md")]
+    struct Indexes;
+    #[doc = include_str!("../../docs/query.md")]
+    struct Queries;
+    #[doc = include_str!("../../docs/transactions.md")]
+    struct Transactions;
+}

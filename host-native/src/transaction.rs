@@ -58,8 +58,8 @@ impl TransactionOptions {
 ///
 /// Nobody is locked out while it is open. Dropping it rolls it back. After its end, calls fail with [`Error::Ended`].
 ///
-/// What concerns the files and not the documents is no part of it: [`verify`](Database::verify) fails, and
-/// [`size_on_disk`](Database::size_on_disk) is 0. Lua's globals and the statistics of functions are those of the transaction's own instance.
+/// What concerns the files and not the documents is no part of it: [`verify`](Database::verify) fails, that of the database as well
+/// as long as the transaction is open, and [`size_on_disk`](Database::size_on_disk) is 0. Lua's globals and the statistics of functions are those of the transaction's own instance.
 pub struct Transaction {
     /// Over the transaction's store.
     calls: Database,

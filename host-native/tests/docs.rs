@@ -46,7 +46,7 @@ fn the_examples_about_functions_do_what_they_say() {
 
 #[test]
 fn the_examples_about_lua_do_what_they_say() {
-    check("_lua.md", 12);
+    check("lua.md", 12);
 }
 
 /// Runs the examples of a page, of which there are more than so many.

@@ -89,16 +89,27 @@ impl Database {
         }
         let sequence = self.transaction().reserve()?;
         let transaction = self.transaction_mut();
+        // Calls of a transaction of several share its number: what the ones before have told is there.
+        let is_shared = sequence <= transaction.version();
         for (name, _) in &forgotten {
             transaction.delete_prefix(&table_key(sequence, name))?;
         }
         for (name, _) in &dropped {
+            if is_shared {
+                transaction.delete_prefix(&table_key(sequence, name))?;
+            }
             let mut change = Vec::new();
             write_array_head(&mut change, 0);
             transaction.put(&table_key(sequence, name), &change)?;
         }
         for (name, table) in &written {
-            record_table(transaction, sequence, name, table, recorded.is_some())?;
+            record_table(
+                transaction,
+                sequence,
+                name,
+                table,
+                is_shared || recorded.is_some(),
+            )?;
         }
         self.recorder().recorded = Some(now);
         self.tidy_changes(sequence)

@@ -31,17 +31,18 @@ export class Session {
     return this.state.version + 1;
   }
 
-  /**
-   * Makes one commit of runs of writes, and gives its number. It may take several numbers, and what comes of the
-   * writes may be known already.
-   */
+  /** The number that the writes of the running call may contain as that of their commit. */
+  get reserved(): number {
+    return this.next;
+  }
+
+  /** Makes one commit of runs of writes, and gives its number. What comes of the writes may be known already. */
   commit(
     runs: readonly Entries[],
-    numbers = 1,
     mirror = runs.reduce((before, run) => before.apply(run), this.state.mirror),
   ): number {
     if (!this.writable) throw new StoreFailure({ tag: 'read-only' });
-    const version = this.state.version + numbers;
+    const version = this.next;
     this.state = { mirror, version };
     this.commits.push(...runs);
     return version;
@@ -54,11 +55,9 @@ export type PrintHandler = (text: Uint8Array) => void;
 /** The import `cu:db/store`. */
 export function storeImport(session: Session): object {
   class Snapshot {
-    #mirror: Mirror;
+    readonly #mirror: Mirror;
     readonly #version: bigint;
     readonly #reads = session.reads;
-    /** Writes that were handed over ahead of the commit. */
-    readonly #staged: Entries[] = [];
 
     constructor({ mirror, version }: State) {
       this.#mirror = mirror;
@@ -97,28 +96,22 @@ export function storeImport(session: Session): object {
       return BigInt(this.#mirror.count(start, end));
     }
 
-    stage(writes: Uint8Array): void {
-      const run = Entries.parse(writes);
-      this.#mirror = this.#mirror.apply(run);
-      this.#staged.push(run);
-    }
-
     reserve(): bigint {
       session.hasReserved = true;
-      return BigInt(session.next);
+      return BigInt(session.reserved);
     }
 
     static commit(snapshot: Snapshot, writes: Uint8Array): bigint {
-      const runs = writes.length > 0 ? [...snapshot.#staged, Entries.parse(writes)] : snapshot.#staged;
       const { version } = session.state;
-      if (runs.length === 0) return BigInt(version);
+      if (writes.length === 0) return BigInt(version);
       // Calls run one at a time: only a snapshot that was held since an earlier one can be out of date.
       if (snapshot.#version !== BigInt(version)) throw new StoreFailure({ tag: 'conflict' });
-      return BigInt(session.commit(runs));
+      return BigInt(session.commit([Entries.parse(writes)]));
     }
   }
   function peek(key: Uint8Array): [bigint, Uint8Array | undefined] {
     const { mirror, version } = session.state;
+    session.reads?.key(key);
     return [BigInt(version), mirror.get(key)];
   }
   return { Snapshot, open: () => new Snapshot(session.state), peek };

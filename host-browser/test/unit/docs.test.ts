@@ -9,7 +9,7 @@ import * as cu from '../../src/index.ts';
 
 const documents = [
   '../../README.md',
-  '../../../docs/_browser.md',
+  '../../../docs/javascript.md',
   '../../../docs/query.md',
   '../../../docs/transactions.md',
 ];

@@ -50,12 +50,9 @@ impl State {
             Err(_) => Err(StoreFailure::Closed("the snapshot is gone".to_owned())),
         }
     }
-}
 
-impl types::Host for State {}
-
-impl store::Host for State {
-    fn open(&mut self) -> Result<Resource<OpenSnapshot>, WitFailure> {
+    /// A snapshot of what this call may see.
+    fn open_snapshot(&mut self) -> Result<Box<dyn Snapshot>, StoreFailure> {
         let snapshot = match self.access {
             Access::Read => self.store.open_settled()?,
             Access::Write => self.store.open()?,
@@ -64,16 +61,25 @@ impl store::Host for State {
         // What the instance remembers may be of commits that are no more.
         if *self.generation.get_or_insert(point.generation) != point.generation {
             self.stale = true;
-            return Err(WitFailure::Conflict);
+            return Err(StoreFailure::Conflict);
         }
         self.seen = Some(point);
+        Ok(snapshot)
+    }
+}
+
+impl types::Host for State {}
+
+impl store::Host for State {
+    fn open(&mut self) -> Result<Resource<OpenSnapshot>, WitFailure> {
+        let snapshot = self.open_snapshot()?;
         self.table
             .push(OpenSnapshot(snapshot))
             .map_err(|_| WitFailure::Io("too many snapshots are open".to_owned()))
     }
 
     fn peek(&mut self, key: Vec<u8>) -> Result<(u64, Option<Vec<u8>>), WitFailure> {
-        let snapshot = self.store.open()?;
+        let snapshot = self.open_snapshot()?;
         Ok((snapshot.version(), snapshot.get(&key)?))
     }
 }
@@ -128,8 +134,7 @@ impl store::HostSnapshot for State {
     }
 
     fn reserve(&mut self, snapshot: Resource<OpenSnapshot>) -> Result<u64, WitFailure> {
-        // One writer runs at a time: the commit is the next one, or a conflict.
-        Ok(self.snapshot(&snapshot)?.version() + 1)
+        Ok(self.snapshot(&snapshot)?.reserve()?)
     }
 
     fn commit(

@@ -46,6 +46,7 @@ impl Host {
         drop(turn);
         if let Some(point) = committed {
             self.settings.store.settle(point, durability)?;
+            self.commits.announce();
         }
         Ok(())
     }

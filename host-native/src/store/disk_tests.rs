@@ -7,6 +7,7 @@ use std::thread;
 
 use super::*;
 use crate::store::pack::put_entry;
+use crate::store::{Fork, History};
 
 fn one(key: u64) -> Vec<u8> {
     let mut packed = Vec::new();
@@ -197,4 +198,46 @@ fn records_behind_a_torn_one_do_not_come_back() {
     let log = std::fs::read(path.join("log")).unwrap();
     assert!(log[torn as usize..].iter().all(|byte| *byte == 0));
     drop(after);
+}
+
+#[test]
+fn a_transaction_begins_on_what_is_left_when_commits_are_taken_back_and_conflicts_with_nothing_else()
+ {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Arc::new(open(&directory));
+    let history = Arc::new(History::new(Arc::clone(&store) as Arc<dyn Store>));
+    let begin = || Fork::begin(&history, true, Durability::Strict, 1 << 20).unwrap();
+    let write = |fork: &Fork, key| {
+        let version = fork.open().unwrap().version();
+        Store::commit(fork, version, &one(key)).unwrap();
+    };
+    let settle = |point: Option<Point>| store.settle(point.unwrap(), Durability::Strict);
+    settle(Some(apply(&store, 0))).unwrap();
+    let before = begin();
+    write(&before, 1);
+
+    store.on_sync(|| Err(failing()));
+    let lost = before.commit().unwrap();
+    // It waits for the disk, which takes the other one back.
+    let after = begin();
+    assert!(settle(lost).is_err());
+    assert_eq!(keys(&*after.open().unwrap()), 1);
+    write(&after, 2);
+    store.on_sync(|| Ok(()));
+    settle(after.commit().unwrap()).unwrap();
+    assert_eq!(keys(&*store.open_settled().unwrap()), 2);
+
+    // One that is open meanwhile is of another generation then.
+    let open_meanwhile = begin();
+    write(&open_meanwhile, 3);
+    store.on_sync(|| Err(failing()));
+    let lost = apply(&store, 4);
+    assert!(settle(Some(lost)).is_err());
+    store.on_sync(|| Ok(()));
+    settle(Some(apply(&store, 5))).unwrap();
+    assert_eq!(open_meanwhile.commit(), Err(StoreFailure::Conflict));
+    let again = begin();
+    write(&again, 3);
+    settle(again.commit().unwrap()).unwrap();
+    assert_eq!(keys(&*store.open_settled().unwrap()), 4);
 }

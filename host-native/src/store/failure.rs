@@ -82,6 +82,10 @@ impl From<redb::DatabaseError> for StoreFailure {
     fn from(error: redb::DatabaseError) -> Self {
         match error {
             redb::DatabaseError::Storage(error) => error.into(),
+            redb::DatabaseError::TransactionInProgress => Self::Io(
+                "a call or a transaction still reads it; wait for its end, and try again"
+                    .to_owned(),
+            ),
             redb::DatabaseError::UpgradeRequired(version) => {
                 Self::Corrupt(format!("its tree has the unknown version {version}"))
             }

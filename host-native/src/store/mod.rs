@@ -187,4 +187,13 @@ pub trait Snapshot: Send {
     /// # Errors
     /// As for [`get`](Snapshot::get).
     fn count(&self, start: &[u8], end: &[u8]) -> Result<u64, StoreFailure>;
+
+    /// The number of the commit that is made from this snapshot. One writer commits at a time, so it is the next one, or
+    /// there is a conflict.
+    ///
+    /// # Errors
+    /// As for [`get`](Snapshot::get).
+    fn reserve(&self) -> Result<u64, StoreFailure> {
+        Ok(self.version() + 1)
+    }
 }

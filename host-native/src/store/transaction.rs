@@ -380,4 +380,18 @@ impl Snapshot for ForkSnapshot {
             Ok(count)
         })
     }
+
+    /// All calls share the number of the transaction's commit, which is the next one only if nobody else commits.
+    fn reserve(&self) -> Result<u64, StoreFailure> {
+        self.with(|base, _, reads| {
+            if let Some(reads) = reads {
+                reads.range(&[], &[]);
+            }
+            Ok(base.version() + 1)
+        })
+    }
 }
+
+#[cfg(test)]
+#[path = "transaction_tests.rs"]
+mod tests;

@@ -3,6 +3,7 @@
 mod backup;
 mod data;
 mod failures;
+mod import;
 mod lua;
 mod support;
 mod watch;

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::thread;
 
-use cu_db::{CallOptions, Database, Error, Index, Key, Query, TransactionOptions, Value, field};
+use cu_db::{
+    CallOptions, Changes, Database, Error, Feed, Index, Key, Query, TransactionOptions, Value,
+    field,
+};
 
-use crate::{accounts, both, code, of};
+use crate::{accounts, both, code, fill, of};
 
 #[test]
 fn the_calls_of_a_transaction_take_place_together_and_see_one_another() {
@@ -195,6 +198,20 @@ fn what_a_transaction_writes_in_all_is_limited_and_told() {
 }
 
 #[test]
+fn the_files_are_verified_when_no_transaction_reads_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = Database::open(directory.path().join("db")).unwrap();
+    fill(&database);
+    let transaction = database.begin().unwrap();
+    let error = database.verify().unwrap_err();
+    assert!(error.to_string().contains("wait for its end"), "{error}");
+    transaction.put("accounts", "x", &1).unwrap();
+    transaction.commit().unwrap();
+    database.verify().unwrap();
+    assert_eq!(both(&database), [1, 50]);
+}
+
+#[test]
 fn a_transaction_that_has_ended_takes_no_calls() {
     let database = accounts();
     let transaction = database.begin().unwrap();
@@ -218,4 +235,44 @@ fn a_transaction_that_has_ended_takes_no_calls() {
     late.put("accounts", "x", &9).unwrap();
     database.close().unwrap();
     assert_eq!(code(late.commit()), "store-closed");
+}
+
+#[test]
+fn the_feed_tells_of_a_transaction_as_of_one_commit() {
+    let database = accounts();
+    database.put("gone", 1, &1).unwrap();
+    database.configure_feed(&Feed::all()).unwrap();
+    let start = database.feed().unwrap().unwrap();
+    let mut changes = database
+        .subscribe::<i64>(&Changes::all().after(start.position))
+        .unwrap();
+    database
+        .transact::<_, Error>(|tx| {
+            tx.put("accounts", "x", &1)?;
+            tx.eval::<()>("_home.accounts.x = _home.accounts.x + 1", ())?;
+            tx.put("accounts", "y", &7)?;
+            tx.put("accounts", "y", &50)?;
+            tx.put("gone", 2, &2)?;
+            tx.drop_table("gone").map(drop)
+        })
+        .unwrap();
+    let told: Vec<_> = (0..2)
+        .map(|_| changes.next().unwrap().unwrap())
+        .map(|change| (change.sequence, change.key, change.before, change.after))
+        .collect();
+    let sequence = start.newest + 1;
+    assert_eq!(
+        told,
+        [
+            (sequence, Some("x".into()), Some(50), Some(2)),
+            (sequence, None, None, None)
+        ]
+    );
+    database.put("accounts", "x", &3).unwrap();
+    assert_eq!(changes.next().unwrap().unwrap().sequence, sequence + 1);
+
+    let one = database.begin().unwrap();
+    one.put("accounts", "x", &4).unwrap();
+    database.put("elsewhere", 1, &1).unwrap();
+    assert_eq!(code(one.commit()), "store-conflict");
 }

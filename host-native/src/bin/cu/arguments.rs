@@ -331,6 +331,11 @@ pub struct Import {
     #[arg(long, default_value_t = 10_000, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=500_000))]
     pub batch: u32,
 
+    /// One transaction for the whole file: all of it is stored, or nothing. It may write 1 GiB, and
+    /// --batch is how many documents the component gets at a time.
+    #[arg(long)]
+    pub atomic: bool,
+
     /// CSV: all cells are texts. By default a cell is an integer, float or boolean if it is
     /// written like one, and an empty cell is left out.
     #[arg(long)]

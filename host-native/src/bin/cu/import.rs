@@ -20,6 +20,8 @@ const BATCH_BYTES: usize = 16 << 20;
 pub fn run(database: &Database, arguments: &Import, output: Output) -> Result<(), Failure> {
     let start = Instant::now();
     let progress = progress();
+    let transaction = arguments.atomic.then(|| database.begin()).transpose()?;
+    let calls = transaction.as_deref().unwrap_or(database);
     let (sender, receiver) = sync_channel::<Batch>(1);
     let mut stored = 0;
     let result = thread::scope(|scope| {
@@ -32,7 +34,7 @@ pub fn run(database: &Database, arguments: &Import, output: Output) -> Result<()
         });
         let mut failed = None;
         for batch in receiver {
-            match database.apply_unanswered(&batch) {
+            match calls.apply_unanswered(&batch) {
                 Ok(()) => {
                     stored += batch.len() as u64;
                     progress.set_message(rate(stored, start.elapsed()));
@@ -50,6 +52,16 @@ pub fn run(database: &Database, arguments: &Import, output: Output) -> Result<()
             (None, Err(panic)) => std::panic::resume_unwind(panic),
         }
     });
+    let result = match (result, transaction) {
+        (Ok(()), Some(transaction)) => {
+            progress.set_message("committing");
+            transaction.commit().map_err(Failure::from)
+        }
+        (result, _) => result,
+    };
+    if arguments.atomic && result.is_err() {
+        stored = 0;
+    }
     progress.finish_and_clear();
     let elapsed = start.elapsed();
     match result {
