@@ -43,7 +43,7 @@ mod subscription;
 mod transaction;
 
 pub use archive::{ArchiveInfo, ArchiveProgress};
-pub use batch::Batch;
+pub use batch::{Batch, Edits, OperationError, Precondition};
 pub use builder::Builder;
 pub use changes::{Change, ChangePage, Changes, Feed, FeedInfo, ParsePositionError, Position};
 /// Any value, for when there is no Rust type of its own.

@@ -10,7 +10,7 @@ use crate::Value;
 /// need the parts one by one: `Path::parts(["tags".into(), 1.into()])`. [`Path::whole`] is the document itself.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(transparent)]
-pub struct Path(pub(super) Value);
+pub struct Path(pub(crate) Value);
 
 impl Path {
     /// A path from its parts: member names, and numbers of list elements counted from 1.

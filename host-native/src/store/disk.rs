@@ -67,13 +67,16 @@ pub struct DiskStore {
     press: Press,
 }
 
+/// What a test wants to happen in place of a sync.
+#[cfg(test)]
+type OnSync = Arc<dyn Fn() -> std::io::Result<()> + Send + Sync>;
+
 /// What the thread that compresses works on, too. The state is locked before the progress.
 struct Shared {
     state: Mutex<State>,
     progress: Progress,
-    /// What a test wants to happen in place of a sync.
     #[cfg(test)]
-    on_sync: Mutex<Option<Arc<dyn Fn() -> std::io::Result<()> + Send + Sync>>>,
+    on_sync: Mutex<Option<OnSync>>,
 }
 
 impl Shared {

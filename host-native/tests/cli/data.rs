@@ -231,6 +231,26 @@ fn queries_group_and_tell_things_apart() {
 }
 
 #[test]
+fn indexes_are_of_the_kind_that_was_asked_for() {
+    let cu = cities();
+    let made = |arguments: &[&str]| {
+        cu.json(&[&["index", "create", "cities"], arguments].concat())["definition"].clone()
+    };
+    assert_eq!(
+        made(&["country", "people:desc", "--sparse"])["fields"],
+        json!(["country", {"field": "people", "descending": true}])
+    );
+    assert_eq!(made(&["name", "--unique"])["unique"], true);
+    assert_eq!(made(&["country", "--hash", "--name", "h"])["kind"], "hash");
+    assert_eq!(
+        made(&["tags[]"])["fields"],
+        json!([{"field": "tags", "multiEntry": true}])
+    );
+    let clash = ["put", "cities", "copy", r#"{"name": "Apia"}"#];
+    assert_eq!(cu.error(&clash).1["code"], "already-exists");
+}
+
+#[test]
 fn indexes_are_listed_and_dropped() {
     let cu = cities();
     assert_eq!(

@@ -483,13 +483,27 @@ pub struct Watch {
 #[derive(Subcommand)]
 pub enum Index {
     /// Make an index over one or several fields.
+    #[command(
+        after_help = "Examples:\n  cu index create cities country population:desc\n  \
+        cu index create users email --unique --sparse\n  cu index create posts 'tags[]'"
+    )]
     Create {
         table: String,
+        /// Paths; with `:desc` behind those with the greatest first, and `[]` behind one whose list has an entry for each element.
         #[arg(required = true)]
         fields: Vec<String>,
         /// Default: the fields joined by `,`.
         #[arg(long)]
         name: Option<String>,
+        /// No two documents have equal values.
+        #[arg(long)]
+        unique: bool,
+        /// Leave out documents that have none of the fields.
+        #[arg(long)]
+        sparse: bool,
+        /// Keep hashes, for values of any length that are only asked for by = and in.
+        #[arg(long)]
+        hash: bool,
     },
     /// List the indexes of a table.
     List { table: String },

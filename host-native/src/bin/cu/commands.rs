@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use cu_db::{Database, Durability, Index as Definition, Value, json};
+use cu_db::{Database, Durability, Index as Definition, IndexField, Value, json};
 use serde_json::{Value as Json, json};
 
 use crate::arguments::{
@@ -172,10 +172,22 @@ fn index(database: &Database, command: &Index, output: Output) -> Result<(), Fai
             table,
             fields,
             name,
+            unique,
+            sparse,
+            hash,
         } => {
-            let mut definition = Definition::on(fields.iter().map(String::as_str));
+            let mut definition = Definition::on(fields.iter().map(|field| indexed(field)));
             if let Some(name) = name {
                 definition = definition.name(name);
+            }
+            if *unique {
+                definition = definition.unique();
+            }
+            if *sparse {
+                definition = definition.sparse();
+            }
+            if *hash {
+                definition = definition.hash();
             }
             let bar = crate::backup::bar("{bar:40} {pos} of {len} documents, {eta} left");
             let index = database.create_index_with(table, &definition, |step| {
@@ -212,6 +224,26 @@ fn index(database: &Database, command: &Index, output: Output) -> Result<(), Fai
             &format!("index {name:?} of {table:?}"),
         ),
     }
+}
+
+/// `field:desc` and `field[]`.
+fn indexed(field: &str) -> IndexField {
+    let (path, descending) = match field.strip_suffix(":desc") {
+        Some(path) => (path, true),
+        None => (field, false),
+    };
+    let (path, multi_entry) = match path.strip_suffix("[]") {
+        Some(path) => (path, true),
+        None => (path, false),
+    };
+    let mut field = IndexField::new(path);
+    if descending {
+        field = field.descending();
+    }
+    if multi_entry {
+        field = field.multi_entry();
+    }
+    field
 }
 
 fn info(index: cu_db::IndexInfo) -> Result<Json, Failure> {
