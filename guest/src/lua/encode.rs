@@ -7,6 +7,7 @@ use super::bigint;
 use super::context::Context;
 use super::decode::Shape;
 use super::external;
+use super::memory::BYTES_PER_INSTRUCTION;
 use super::stack::{Kind, Stack};
 use crate::error::{Error, Limit, Result};
 use crate::function::{Saver, library_name};
@@ -43,6 +44,7 @@ pub(crate) fn write_value(
             out.truncate(start);
             return Err(too_large().under(place));
         }
+        context.spend(((out.len() - start) / BYTES_PER_INSTRUCTION) as i64);
         return Ok(());
     }
     let top = stack.top();

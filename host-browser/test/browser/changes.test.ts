@@ -49,8 +49,9 @@ inEachBrowser('change feed', (tabs) => {
     const expected = [0, 500].flatMap((from) =>
       Array.from({ length: 30 }, (_, at) => [
         `${from + at} -+`,
-        `${from + at + 1000} -+`,
+        // A transaction's changes come in the order of their keys.
         `${from + at} +-`,
+        `${from + at + 1000} -+`,
       ]).flat(),
     );
     assert.deepEqual(seen, expected);

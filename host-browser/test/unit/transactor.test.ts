@@ -20,7 +20,6 @@ interface Seam {
   open(): {
     version(): bigint;
     get(key: Uint8Array): Uint8Array | undefined;
-    stage(writes: Uint8Array): void;
     reserve(): bigint;
   };
   Snapshot: { commit(snapshot: unknown, writes: Uint8Array): bigint };
@@ -112,36 +111,6 @@ test('a_snapshot_does_not_see_later_commits', async () => {
     return [snapshot.get(key('a')), seam.open().version()];
   });
   assert.deepEqual([before, after], [undefined, 1n]);
-});
-
-test('what_is_staged_shows_in_its_snapshot_alone_and_is_committed_with_the_rest_as_one', async () => {
-  const { transactor } = makeTransactor();
-  const seen = await transactor.submit('write', (seam) => {
-    const snapshot = seam.open();
-    snapshot.stage(packEntries([[key('a'), key('1')]]));
-    snapshot.stage(
-      packEntries([
-        [key('a'), key('2')],
-        [key('b'), key('2')],
-      ]),
-    );
-    const dropped = seam.open();
-    dropped.stage(packEntries([[key('c'), key('3')]]));
-    const before = [snapshot.get(key('a')), seam.open().get(key('a'))];
-    const number = snapshot.reserve();
-    const committed = seam.Snapshot.commit(snapshot, packEntries([[key('b'), key('4')]]));
-    return [...before, number, committed].map((value) => (value instanceof Uint8Array ? value[0]! : value));
-  });
-  assert.deepEqual(seen, ['2'.charCodeAt(0), undefined, 1n, 1n]);
-  const [a, b, c] = await Promise.all(['a', 'b', 'c'].map((name) => transactor.submit('read', get(name))));
-  assert.deepEqual([a, b, c], ['2', '4', undefined]);
-  // Without writes of its own, a commit still has what was staged.
-  await transactor.submit('write', (seam) => {
-    const snapshot = seam.open();
-    snapshot.stage(packEntries([[key('a'), null]]));
-    seam.Snapshot.commit(snapshot, new Uint8Array(0));
-  });
-  assert.equal(await transactor.submit('read', get('a')), undefined);
 });
 
 test('a_snapshot_that_is_held_over_a_commit_can_be_read_and_not_written', async () => {
