@@ -11,7 +11,7 @@ llvm_packages=(clang-22 lld-22 llvm-22)
 # The first wasi-libc with both wasip2 and setjmp.
 wasi_libc_minimum=0.0~git20240708
 wrapped=(
-    lua_geti lua_seti lua_compare lua_checkstack lua_load
+    lua_geti lua_seti lua_compare lua_checkstack lua_load luaC_fullgc
     luaT_gettmbyobj luaT_getvarargs luaE_extendCI luaH_next luaX_next luaO_str2num
 )
 debian_rust_packages=(rustc-web cargo-web rust-web-src)

@@ -62,6 +62,9 @@ unsafe extern "C-unwind" fn finish(state: *mut lua_State, status: c_int, extra: 
     if context(stack).is_uncatchable(stack, status) {
         stack.error();
     }
+    context(stack).handlers.set(0);
+    #[cfg(target_arch = "wasm32")]
+    super::wrap::leave_depth(state);
     stack.push_bool(false);
     stack.copy(-2);
     2
@@ -109,11 +112,19 @@ unsafe extern "C-unwind" fn xpcall(state: *mut lua_State) -> c_int {
 /// so the script's must not run then: nothing would end it.
 unsafe extern "C-unwind" fn handle(state: *mut lua_State) -> c_int {
     let stack = Stack::of(state);
-    if !context(stack).is_fatal() {
-        stack.copy(lua_upvalueindex(1));
-        stack.insert(1);
-        stack.call(1, 1);
+    /// Handlers of errors in handlers, where calls are nested too deep: each of them walks down all calls again.
+    const MOST: u32 = 8;
+    let context = context(stack);
+    if context.is_fatal() || context.too_deep.get() && context.handlers.get() >= MOST {
+        return 1;
     }
+    context.handlers.set(context.handlers.get() + 1);
+    stack.copy(lua_upvalueindex(1));
+    stack.insert(1);
+    stack.call(1, 1);
+    context
+        .handlers
+        .set(context.handlers.get().saturating_sub(1));
     1
 }
 

@@ -146,7 +146,7 @@ pub(super) mod countdown {
     }
 
     /// From now on, Lua looks before each instruction.
-    pub(super) fn stop() {
+    pub(crate) fn stop() {
         cu_countdown.store(0, Relaxed);
     }
 

@@ -98,6 +98,8 @@ pub(crate) struct Context {
     fatal: RefCell<Option<Error>>,
     /// The database's last error that a script could catch, by its message.
     raised: RefCell<Option<(String, Error)>>,
+    /// Whether a call has left much garbage.
+    has_garbage: Cell<bool>,
     /// Message and traceback of the error that nobody caught.
     pub failure: RefCell<Option<ScriptFailure>>,
     instructions: Cell<i64>,
@@ -108,6 +110,8 @@ pub(crate) struct Context {
     deadline: Cell<Option<Instant>>,
     /// Whether calls were nested too deep in this call.
     pub(super) too_deep: Cell<bool>,
+    /// How many handlers of errors run, or have failed since an error was caught.
+    pub(super) handlers: Cell<u32>,
     console: Rc<dyn Console>,
     pub host: Option<Rc<dyn HostFunctions>>,
     output: RefCell<Vec<u8>>,
@@ -147,12 +151,14 @@ impl Context {
             is_raised_again: Cell::default(),
             fatal: RefCell::default(),
             raised: RefCell::default(),
+            has_garbage: Cell::default(),
             failure: RefCell::default(),
             instructions: Cell::default(),
             limits: Cell::default(),
             clock_at: Cell::default(),
             deadline: Cell::default(),
             too_deep: Cell::default(),
+            handlers: Cell::default(),
             console,
             host,
             output: RefCell::default(),
@@ -200,6 +206,10 @@ impl Context {
                 Ok(())
             });
         }
+        if self.has_garbage.take() {
+            // SAFETY: the state is not running anything.
+            unsafe { ffi::lua_gc(stack.state, ffi::LUA_GCCOLLECT) };
+        }
         self.savepoints.borrow_mut().clear();
         self.is_raised_again.set(false);
         self.nested.set(0);
@@ -207,6 +217,7 @@ impl Context {
         self.used_before.set(self.used());
         self.is_open.set(true);
         self.too_deep.set(false);
+        self.handlers.set(0);
         let memory = self.limit(Setting::Memory);
         // The limit is meant for the component's pointers of 32 bits. Where they are longer, so are
         // Lua's objects, and the same scripts have to pass.
@@ -225,8 +236,8 @@ impl Context {
         super::budget::countdown::start(stack);
     }
 
-    /// Ends a call: what waits is printed, and much garbage is collected.
-    pub(crate) fn end(&self, stack: Stack) {
+    /// Ends a call: what waits is printed, and much garbage is collected; by the next call, where this one has no time left.
+    pub(crate) fn end(&self, stack: Stack, is_killed: bool) {
         const GARBAGE: usize = 1 << 20;
         self.is_open.set(false);
         let used_before = self.used_before.get();
@@ -236,6 +247,10 @@ impl Context {
         self.memory.limit.set(usize::MAX);
         super::budget::countdown::finish();
         if self.memory.used.get() > used_before.saturating_add(GARBAGE) {
+            if is_killed {
+                self.has_garbage.set(true);
+                return;
+            }
             // SAFETY: the state is not running anything.
             unsafe { ffi::lua_gc(stack.state, ffi::LUA_GCCOLLECT) };
         }
@@ -418,6 +433,29 @@ impl Context {
                 "the call ran more than {maximum} instructions; do less in one call, or allow more"
             ),
         ))
+    }
+
+    /// Whether the call would be over by far before all garbage is collected, which nothing interrupts: then it is over now.
+    #[cfg(target_arch = "wasm32")]
+    pub(super) fn has_no_time_to_collect(&self) -> bool {
+        /// What a megabyte of small objects takes, about.
+        const MICROSECONDS_PER_MEGABYTE: u64 = 1_500;
+        /// What a call may be late.
+        const LATE: Duration = Duration::from_millis(48);
+        if self.is_fatal() {
+            return true;
+        }
+        let used = (self.memory.used.get() >> 20) as u64;
+        let takes = Duration::from_micros(used * MICROSECONDS_PER_MEGABYTE);
+        let is_over = takes > LATE
+            && self
+                .deadline
+                .get()
+                .is_some_and(|end| Instant::now() + takes > end + LATE);
+        if is_over {
+            self.remember(Error::time_is_over(self.limit(Setting::WallClock)));
+        }
+        is_over
     }
 
     fn look_at_clock(&self, left: i64) -> Result<()> {

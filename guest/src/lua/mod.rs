@@ -387,7 +387,7 @@ impl Machine {
             }
             function::end(stack, context, keep);
         });
-        context.end(stack);
+        context.end(stack, fatal.is_some());
         fatal
     }
 
@@ -467,6 +467,10 @@ fn text_of(stack: Stack, index: c_int) -> String {
 /// The handler of errors that nobody catches: notes message and traceback where the stack still stands.
 unsafe extern "C-unwind" fn explain(state: *mut lua_State) -> c_int {
     let stack = Stack::of(state);
+    if context(stack).is_fatal() {
+        // What ends a call is told without them; and the stack may be deep.
+        return 1;
+    }
     let has_text = stack.push_metafield(1, c"__tostring");
     if has_text {
         stack.copy(1);

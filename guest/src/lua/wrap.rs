@@ -10,7 +10,7 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 
 use mlua::ffi;
 
-use super::budget::countdown::{running, spend, spend_or_raise};
+use super::budget::countdown::{running, spend, spend_or_raise, stop};
 use super::context::{HANDLER_DEPTH, context, enter};
 use super::memory::BYTES_PER_INSTRUCTION;
 use super::stack::{Stack, lua_State};
@@ -53,6 +53,7 @@ unsafe extern "C-unwind" {
         mode: *const c_char,
     ) -> c_int;
     fn __real_luaO_str2num(text: *const c_char, out: *mut c_void) -> usize;
+    fn __real_luaC_fullgc(state: *mut lua_State, is_emergency: c_int);
     fn luaE_shrinkCI(state: *mut lua_State);
     fn memcmp(left: *const c_void, right: *const c_void, size: usize) -> c_int;
 }
@@ -233,6 +234,18 @@ unsafe extern "C" fn cu_memcmp(left: *const c_void, right: *const c_void, size: 
     }
 }
 
+/// All garbage is collected, because a script asks for that or memory is short.
+// SAFETY: the name is the linker's, and the types are those of Lua's function.
+#[unsafe(no_mangle)]
+unsafe extern "C-unwind" fn __wrap_luaC_fullgc(state: *mut lua_State, is_emergency: c_int) {
+    if !running().is_null() && context(Stack::of(state)).has_no_time_to_collect() {
+        stop();
+        return;
+    }
+    // SAFETY: Lua's own function, with what Lua gave.
+    unsafe { __real_luaC_fullgc(state, is_emergency) }
+}
+
 /// `lua_Reader`: gives a piece of a chunk, and its length; null at the end.
 type Reader = unsafe extern "C-unwind" fn(*mut lua_State, *mut c_void, *mut usize) -> *const c_char;
 
@@ -329,7 +342,7 @@ unsafe extern "C-unwind" fn __wrap_luaE_extendCI(
     state: *mut lua_State,
     raises: c_int,
 ) -> *mut c_void {
-    let depth = 1 + NEWEST.with(|newest| {
+    let mut deep = 1 + NEWEST.with(|newest| {
         let running = level(state, 0);
         if newest.state.get() == state && newest.call.get() == running {
             newest.depth.get()
@@ -344,22 +357,35 @@ unsafe extern "C-unwind" fn __wrap_luaE_extendCI(
     } else {
         maximum
     };
-    // A record that is older than a collection may be less deep than it was.
+    // A record that is older than a collection may be less deep than it was, or another one in its place.
     let is_deep = |calls| !level(state, c_int::try_from(calls - 1).unwrap_or(c_int::MAX)).is_null();
-    if depth > allowed && raises != 0 && !context.is_relaxed() && is_deep(allowed) {
-        spend_or_raise(state, allowed as i64 / VALUES_PER_INSTRUCTION);
-        context.too_deep.set(true);
-        enter(state, |_, context| Err(context.depth_error(maximum)));
+    if deep > allowed && raises != 0 && !context.is_relaxed() {
+        spend(allowed as i64 / VALUES_PER_INSTRUCTION);
+        if is_deep(allowed) {
+            spend_or_raise(state, 0);
+            context.too_deep.set(true);
+            enter(state, |_, context| Err(context.depth_error(maximum)));
+        }
+        deep = 1 + depth(state);
     }
     // SAFETY: Lua's own function, with what Lua gave.
     let call = unsafe { __real_luaE_extendCI(state, raises) };
     NEWEST.with(|newest| {
         newest.state.set(state);
         newest.call.set(call);
-        newest.depth.set(depth);
-        newest.deepest.set(depth.max(newest.deepest.get()));
+        newest.depth.set(deep);
+        newest.deepest.set(deep.max(newest.deepest.get()));
     });
     call
+}
+
+/// After an error was caught: handlers have no more room of their own than before, unless one is still running.
+pub(super) fn leave_depth(state: *mut lua_State) {
+    let context = context(Stack::of(state));
+    if context.too_deep.get() {
+        let maximum = c_int::try_from(context.limit(Setting::CallDepth)).unwrap_or(c_int::MAX);
+        context.too_deep.set(!level(state, maximum).is_null());
+    }
 }
 
 /// The record of a call, counted from the one that runs; null if there is none.
