@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_int};
 
 use mlua::ffi::{self, lua_upvalueindex};
 
-use super::context::{HOOK_STEP, context, enter, misuse, slot};
+use super::context::{HOOK_STEP, MOST_HANDLERS, context, enter, misuse, slot};
 use super::decode::mark;
 use super::external;
 use super::memory::BYTES_PER_INSTRUCTION;
@@ -112,10 +112,8 @@ unsafe extern "C-unwind" fn xpcall(state: *mut lua_State) -> c_int {
 /// so the script's must not run then: nothing would end it.
 unsafe extern "C-unwind" fn handle(state: *mut lua_State) -> c_int {
     let stack = Stack::of(state);
-    /// Handlers of errors in handlers, where calls are nested too deep: each of them walks down all calls again.
-    const MOST: u32 = 8;
     let context = context(stack);
-    if context.is_fatal() || context.too_deep.get() && context.handlers.get() >= MOST {
+    if context.is_fatal() || context.too_deep.get() && context.handlers.get() >= MOST_HANDLERS {
         return 1;
     }
     context.handlers.set(context.handlers.get() + 1);

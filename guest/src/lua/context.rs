@@ -26,6 +26,8 @@ const ACCESS: i64 = 16;
 /// Calls beyond the limit that are left for a handler of errors.
 #[cfg(target_arch = "wasm32")]
 pub(super) const HANDLER_DEPTH: u64 = 50;
+/// Handlers of errors in handlers that are called where calls are nested too deep.
+pub(super) const MOST_HANDLERS: u32 = 8;
 /// `print` waits for so many bytes before it crosses to the host.
 const OUTPUT_BUFFER: usize = 4096;
 /// Longer texts cross in pieces.
@@ -110,7 +112,7 @@ pub(crate) struct Context {
     deadline: Cell<Option<Instant>>,
     /// Whether calls were nested too deep in this call.
     pub(super) too_deep: Cell<bool>,
-    /// How many handlers of errors run, or have failed since an error was caught.
+    /// How many handlers of errors run, or have failed since an error was caught; at [`MOST_HANDLERS`], none of a script's is called.
     pub(super) handlers: Cell<u32>,
     console: Rc<dyn Console>,
     pub host: Option<Rc<dyn HostFunctions>>,

@@ -11,7 +11,7 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use mlua::ffi;
 
 use super::budget::countdown::{running, spend, spend_or_raise, stop};
-use super::context::{HANDLER_DEPTH, context, enter};
+use super::context::{HANDLER_DEPTH, MOST_HANDLERS, context, enter};
 use super::memory::BYTES_PER_INSTRUCTION;
 use super::stack::{Stack, lua_State};
 use crate::limits::Setting;
@@ -20,6 +20,9 @@ use crate::limits::Setting;
 const VALUES_PER_INSTRUCTION: i64 = 32;
 /// Lua's number for the event `__call`.
 const CALL: c_int = 23;
+
+/// Calls that are left where a handler had no room: for that of ours, which says so.
+const LAST_HANDLER_DEPTH: u64 = 8;
 
 /// Declares Lua's own functions.
 macro_rules! real {
@@ -352,10 +355,10 @@ unsafe extern "C-unwind" fn __wrap_luaE_extendCI(
     });
     let context = context(Stack::of(state));
     let maximum = context.limit(Setting::CallDepth);
-    let allowed = if context.too_deep.get() {
-        maximum + HANDLER_DEPTH
-    } else {
-        maximum
+    let allowed = match (context.too_deep.get(), context.handlers.get()) {
+        (false, _) => maximum,
+        (true, ..MOST_HANDLERS) => maximum + HANDLER_DEPTH,
+        (true, _) => maximum + HANDLER_DEPTH + LAST_HANDLER_DEPTH,
     };
     // A record that is older than a collection may be less deep than it was, or another one in its place.
     let is_deep = |calls| !level(state, c_int::try_from(calls - 1).unwrap_or(c_int::MAX)).is_null();
@@ -363,7 +366,10 @@ unsafe extern "C-unwind" fn __wrap_luaE_extendCI(
         spend(allowed as i64 / VALUES_PER_INSTRUCTION);
         if is_deep(allowed) {
             spend_or_raise(state, 0);
-            context.too_deep.set(true);
+            if context.too_deep.replace(true) {
+                // A handler has no room left either: no more of them, or each would find out by walking down all calls.
+                context.handlers.set(MOST_HANDLERS);
+            }
             enter(state, |_, context| Err(context.depth_error(maximum)));
         }
         deep = 1 + depth(state);
