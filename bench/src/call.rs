@@ -81,12 +81,7 @@ pub fn command(bench: &mut Bench, command: &Path, documents: u64) -> Outcome<()>
         let output = Command::new(command)
             .arg("--db")
             .arg(&path)
-            .args([
-                "--json",
-                "query",
-                TABLE,
-                &format!("team = {}", turn * 37),
-            ])
+            .args(["--json", "query", TABLE, &format!("team = {}", turn * 37)])
             .output()?;
         let lines = String::from_utf8_lossy(&output.stdout).lines().count();
         assert!(

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use cu_db::store::{Direction, DiskStore, Snapshot, Store, StoreFailure};
+use cu_db::store::{Direction, DiskStore, Durability, Point, Snapshot, Store, StoreFailure};
 
 /// What was asked of a snapshot.
 #[derive(Clone, Debug)]
@@ -92,6 +92,23 @@ impl Store for Spy {
         }))
     }
 
+    fn open_settled(&self) -> Result<Box<dyn Snapshot>, StoreFailure> {
+        self.note(|notes| notes.reads.push(Read::Open));
+        Ok(Box::new(Watched {
+            snapshot: self.store.open_settled()?,
+            spy: self.clone(),
+        }))
+    }
+
+    fn apply(&self, base: Point, writes: &[u8]) -> Result<Point, StoreFailure> {
+        self.note(|notes| notes.commits.push(writes.to_vec()));
+        self.store.apply(base, writes)
+    }
+
+    fn settle(&self, point: Point, durability: Durability) -> Result<(), StoreFailure> {
+        self.store.settle(point, durability)
+    }
+
     fn commit(&self, snapshot: u64, writes: &[u8]) -> Result<u64, StoreFailure> {
         self.note(|notes| notes.commits.push(writes.to_vec()));
         self.store.commit(snapshot, writes)
@@ -118,6 +135,10 @@ struct Watched {
 impl Snapshot for Watched {
     fn version(&self) -> u64 {
         self.snapshot.version()
+    }
+
+    fn generation(&self) -> u64 {
+        self.snapshot.generation()
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreFailure> {
