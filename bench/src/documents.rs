@@ -72,6 +72,16 @@ pub fn indexes() -> [Index; 2] {
     [Index::on(["team"]), Index::on(["score"])]
 }
 
+/// The documents from one number on, with their numbers and their CBOR: what SQLite gets.
+pub fn people(from: u64, count: u64, documents: u64) -> Vec<(u64, Person, Vec<u8>)> {
+    let one = |number| {
+        let person = person(number, documents);
+        let document = cbor(&person);
+        (number, person, document)
+    };
+    (from..from + count).map(one).collect()
+}
+
 /// The documents from one number on, as one batch.
 pub fn batch(from: u64, count: u64, documents: u64) -> Batch {
     let mut batch = Batch::new();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cu_db::{Database, Query, Value, field};
 
-use crate::documents::{self, Person, Random, TABLE, TEAM, cbor, indexes, person};
+use crate::documents::{self, Person, Random, TABLE, TEAM, indexes, person};
 use crate::measure::{medians, microseconds, timed};
 use crate::report::{Figure, Target};
 use crate::spy::{Read, Spy, replay};
@@ -28,18 +28,7 @@ fn load(
         let count = (documents - from).min(50_000);
         db.apply(&documents::batch(from, count, documents))?;
         if let Some(sqlite) = &mut sqlite {
-            let people: Vec<_> = (from..from + count)
-                .map(|number| {
-                    let person = person(number, documents);
-                    let document = cbor(&person);
-                    (number, person, document)
-                })
-                .collect();
-            let rows: Vec<_> = people
-                .iter()
-                .map(|(number, person, document)| (*number, person, document.as_slice()))
-                .collect();
-            sqlite.put(&rows)?;
+            sqlite.put(&documents::people(from, count, documents))?;
         }
         progress.inc(count);
     }

@@ -23,14 +23,22 @@ impl Sqlite {
     }
 
     /// Puts documents in one transaction.
-    pub fn put(&mut self, people: &[(u64, &Person, &[u8])]) -> Outcome<()> {
+    pub fn put(&mut self, people: &[(u64, Person, Vec<u8>)]) -> Outcome<()> {
+        let rows = people.iter();
+        self.put_rows(rows.map(|(number, person, document)| (*number, person, &document[..])))
+    }
+
+    fn put_rows<'p>(
+        &mut self,
+        rows: impl Iterator<Item = (u64, &'p Person, &'p [u8])>,
+    ) -> Outcome<()> {
         let transaction = self.0.transaction()?;
         {
             let mut put =
                 transaction.prepare_cached("insert or replace into people values (?, ?, ?, ?)")?;
-            for (number, person, document) in people {
+            for (number, person, document) in rows {
                 put.execute(params![
-                    *number as i64,
+                    number as i64,
                     person.team as i64,
                     person.score as i64,
                     document
@@ -41,7 +49,7 @@ impl Sqlite {
     }
 
     pub fn put_one(&mut self, number: u64, person: &Person) -> Outcome<()> {
-        self.put(&[(number, person, cbor(person).as_slice())])
+        self.put_rows([(number, person, cbor(person).as_slice())].into_iter())
     }
 
     /// The documents of a team: how many, and their bytes.

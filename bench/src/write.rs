@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cu_db::store::{DiskOptions, DiskStore, Store};
 
-use crate::documents::{self, Random, TABLE, cbor, person};
+use crate::documents::{self, Random, TABLE, person};
 use crate::measure::{medians, microseconds, timed};
 use crate::report::{Figure, Target};
 use crate::spy::Spy;
@@ -19,17 +19,7 @@ pub fn batch(bench: &mut Bench) -> Outcome<()> {
     const COUNT: u64 = 100_000;
     bench.step("write/batch: 100,000 documents in one transaction");
     let batch = documents::batch(0, COUNT, COUNT);
-    let people: Vec<_> = (0..COUNT)
-        .map(|number| {
-            let person = person(number, COUNT);
-            let document = cbor(&person);
-            (number, person, document)
-        })
-        .collect();
-    let rows: Vec<_> = people
-        .iter()
-        .map(|(number, person, document)| (*number, person, document.as_slice()))
-        .collect();
+    let people = documents::people(0, COUNT, COUNT);
 
     let (mut ours, mut raw, mut peer) = (Duration::MAX, Duration::MAX, Duration::MAX);
     for round in 0..3 {
@@ -59,7 +49,7 @@ pub fn batch(bench: &mut Bench) -> Outcome<()> {
         store.close()?;
 
         let mut sqlite = Sqlite::open(&bench.path(&format!("batch-sqlite-{round}")))?;
-        peer = peer.min(timed(|| sqlite.put(&rows))?.1);
+        peer = peer.min(timed(|| sqlite.put(&people))?.1);
         assert_eq!(sqlite.team(7)?.0 as u64, documents::TEAM);
     }
     let rate = |time: Duration| COUNT as f64 / time.as_secs_f64();
@@ -100,14 +90,7 @@ pub fn put(bench: &mut Bench) -> Outcome<()> {
         raw.commit(raw.open()?.version(), writes)?;
     }
     let mut sqlite = Sqlite::open(&bench.path("put-sqlite"))?;
-    let people: Vec<_> = (0..COUNT)
-        .map(|number| (number, person(number, COUNT)))
-        .collect();
-    let encoded: Vec<_> = people.iter().map(|(_, person)| cbor(person)).collect();
-    let rows: Vec<_> = (people.iter().zip(&encoded))
-        .map(|((number, person), document)| (*number, person, document.as_slice()))
-        .collect();
-    sqlite.put(&rows)?;
+    sqlite.put(&documents::people(0, COUNT, COUNT))?;
 
     // What each put commits, for the store alone.
     let mut random = Random::new(3);
