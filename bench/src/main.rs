@@ -15,8 +15,8 @@ mod write;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
-use cu_db::Database;
 use cu_db::store::{DiskOptions, DiskStore};
+use cu_db::{Database, Limits};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use report::{Figure, Report};
@@ -79,10 +79,15 @@ impl Bench {
     }
 }
 
-/// A database on the disk with both indexes, and the spy behind it.
+/// A database on the disk with both indexes, and the spy behind it. It keeps no results: what is measured is finding them.
 pub fn watched(path: &Path) -> Outcome<(Spy, Database)> {
     let spy = Spy::new(DiskStore::open(path, DiskOptions::default())?);
     let db = Database::builder().with_store(spy.clone())?;
+    let limits = Limits {
+        cache_size: Some(0),
+        ..Limits::default()
+    };
+    db.set_limits(&limits)?;
     for index in documents::indexes() {
         db.create_index(documents::TABLE, &index)?;
     }
