@@ -79,6 +79,32 @@ fn reaches_its_limit(engine: &mut Engine, source: &str) {
     }
 }
 
+#[test]
+fn a_large_value_is_not_written_beyond_the_budget() {
+    let (_, mut engine) = filled();
+    // A million elements after some hundred instructions: the same tables again and again.
+    let million = "local t = 1 for level = 1, 3 do \
+        local inner = t t = {} for i = 1, 100 do t[i] = inner end end ";
+    for last in [
+        "return t",
+        "_home.single = t",
+        "local f = function() return t end return {t, f}",
+    ] {
+        let options = CallOptions {
+            instructions: Some(20_000),
+            ..few()
+        };
+        let result = engine.lua_eval(&format!("{million} {last}"), &NO_ARGUMENTS, &options);
+        match result {
+            Err(Error::LimitExceeded(excess)) => {
+                assert_eq!(excess.limit, Limit::Instructions, "{last}");
+                assert_eq!(excess.place, "", "{last}");
+            }
+            other => panic!("{last}: {:?}", other.map(|bytes| bytes.len())),
+        }
+    }
+}
+
 fn definition(field: &str) -> Vec<u8> {
     let mut definition = Vec::new();
     write_map_head(&mut definition, 1);

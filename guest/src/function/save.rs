@@ -22,6 +22,9 @@ use crate::value::{
     write_map_head, write_null, write_view,
 };
 
+/// Members of a table that are written between two looks at the budget.
+const STEP: usize = 1024;
+
 /// A walk, and what it will write.
 pub(crate) struct Saver<'a> {
     stack: Stack,
@@ -258,9 +261,12 @@ impl<'a> Saver<'a> {
                 return Err(crate::lua::encode::too_large().under(&self.place_of(at)));
             }
             rows.push(row);
+            if rows.len() % STEP == 0 {
+                self.context.charge(STEP as i64)?;
+            }
         }
         // No key is the beginning of another: whole entries are in the order of their keys.
-        crate::bytes::sort(&mut rows);
+        self.context.sort(&mut rows)?;
         let mut bytes = Vec::with_capacity(size + 16);
         // As `Object::Table` has them.
         write_array_head(&mut bytes, 3);
@@ -268,8 +274,6 @@ impl<'a> Saver<'a> {
         self.metatable(at, table, &mut bytes)?;
         write_map_head(&mut bytes, rows.len());
         rows.iter().for_each(|row| bytes.extend_from_slice(row));
-        self.context
-            .charge(i64::try_from(rows.len() / 4).unwrap_or(0))?;
         self.differs(slot, bytes);
         Ok(())
     }

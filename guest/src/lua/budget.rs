@@ -150,18 +150,20 @@ pub(super) mod countdown {
         cu_countdown.store(0, Relaxed);
     }
 
-    /// Whether the call is over, for work that needs more memory: it is refused then. Much of what goes on without an
-    /// instruction, and where nothing may be raised, fills a buffer that grows.
-    pub(crate) fn is_over() -> bool {
+    /// Whether the call is over, for work that needs so many bytes: they are refused then. Much of what goes on without
+    /// an instruction, and where nothing may be raised, fills a buffer that grows.
+    pub(crate) fn is_over(bytes: usize) -> bool {
         let state = running();
         if state.is_null() {
             return false;
         }
         let context = context(Stack::of(state));
-        if cu_countdown.load(Relaxed) < 0 && context.step(take()) {
+        let has_run_out = cu_countdown.load(Relaxed) < 0 && context.step(take());
+        if has_run_out || context.has_no_time_to_fill(bytes) {
             stop();
+            return true;
         }
-        context.is_fatal()
+        false
     }
 
     /// Looks at the budget. Once it is used up, the hook is set, and Lua told to look after it now.

@@ -437,18 +437,36 @@ impl Context {
         ))
     }
 
-    /// Whether the call would be over by far before all garbage is collected, which nothing interrupts: then it is over now.
+    /// Sorts byte strings, unless the call ends meanwhile.
+    pub(crate) fn sort(&self, rows: &mut Vec<Vec<u8>>) -> Result<()> {
+        crate::bytes::sort_in_steps(rows, &mut |count| self.charge(count as i64))
+    }
+
+    /// Whether the call is over, or would be by far before all garbage is collected, which nothing interrupts: then it
+    /// is over now.
     #[cfg(target_arch = "wasm32")]
     pub(super) fn has_no_time_to_collect(&self) -> bool {
         /// What a megabyte of small objects takes, about.
-        const MICROSECONDS_PER_MEGABYTE: u64 = 1_500;
+        const PER_MEGABYTE: Duration = Duration::from_micros(1_500);
+        self.has_no_time(PER_MEGABYTE, self.memory.used.get())
+    }
+
+    /// The same for a block of so many bytes: it may be that of a table, whose keys all move into it.
+    #[cfg(target_arch = "wasm32")]
+    pub(super) fn has_no_time_to_fill(&self, bytes: usize) -> bool {
+        /// What a megabyte of keys takes, about.
+        const PER_MEGABYTE: Duration = Duration::from_micros(2_000);
+        self.has_no_time(PER_MEGABYTE, bytes)
+    }
+
+    #[cfg(target_arch = "wasm32")]
+    fn has_no_time(&self, per_megabyte: Duration, bytes: usize) -> bool {
         /// What a call may be late.
-        const LATE: Duration = Duration::from_millis(48);
+        const LATE: Duration = Duration::from_millis(32);
         if self.is_fatal() {
             return true;
         }
-        let used = (self.memory.used.get() >> 20) as u64;
-        let takes = Duration::from_micros(used * MICROSECONDS_PER_MEGABYTE);
+        let takes = per_megabyte * u32::try_from(bytes >> 20).unwrap_or(u32::MAX);
         let is_over = takes > LATE
             && self
                 .deadline

@@ -8,6 +8,11 @@ use super::stack::{REGISTRY, Stack};
 use crate::error::{Error, Result};
 use crate::value::{Item, MAX_DEPTH, elements, entries};
 
+/// Elements that are pushed between two looks at the budget.
+const STEP: usize = 4096;
+/// So many elements take about as long to be pushed as an instruction.
+const ELEMENTS_PER_INSTRUCTION: usize = 2;
+
 /// Places on the stack that a value needs while it is built.
 const ROOM: c_int = 4 * (MAX_DEPTH as c_int + 4);
 
@@ -82,6 +87,7 @@ fn push_container(stack: Stack, context: &Context, value: &[u8]) -> Result<()> {
             for (element, position) in elements(value).zip(1..) {
                 push_inner(stack, context, element)?;
                 stack.raw_set_integer(-2, position);
+                look(context, position as usize)?;
             }
             mark(stack, slot::LIST);
         }
@@ -102,6 +108,7 @@ fn push_container(stack: Stack, context: &Context, value: &[u8]) -> Result<()> {
                 push_scalar(stack, key);
                 push_inner(stack, context, value)?;
                 stack.raw_set(-3);
+                look(context, shape.count())?;
             }
             if let Some(metatable) = metatable {
                 push_value(stack, context, metatable)?;
@@ -119,6 +126,16 @@ fn push_container(stack: Stack, context: &Context, value: &[u8]) -> Result<()> {
         _ => {}
     }
     context.check_memory()
+}
+
+/// Charges now and then for elements: this is the one with the number.
+#[inline]
+fn look(context: &Context, number: usize) -> Result<()> {
+    if number % STEP != 0 {
+        return Ok(());
+    }
+    context.check_memory()?;
+    context.charge((STEP / ELEMENTS_PER_INSTRUCTION) as i64)
 }
 
 #[inline]
@@ -156,6 +173,12 @@ impl Shape {
             Some(int) if int > 0 => self.largest = self.largest.max(int),
             _ => self.others = true,
         }
+    }
+
+    /// How many keys there were.
+    #[inline]
+    pub(crate) fn count(&self) -> usize {
+        self.count
     }
 
     /// How long the list is that a table with these keys stands for; none if it is a map.

@@ -20,6 +20,12 @@ use crate::value::{
 /// Bytes of a copy of an external table, at the most.
 pub(crate) const MAX_RESULT_SIZE: usize = 64 << 20;
 
+/// So many bytes of CBOR take about as long to be written as an instruction.
+const WRITTEN_PER_INSTRUCTION: usize = 8;
+
+/// Bytes that are written, or entries that are moved, between two looks at the budget.
+const STEP: usize = 32 << 10;
+
 /// Places on the stack that a table needs while it is read.
 const ROOM: c_int = 4 * (MAX_DEPTH as c_int + 4);
 
@@ -54,6 +60,7 @@ pub(crate) fn write_value(
         context,
         out,
         limit: start.saturating_add(MAX_SIZE),
+        counted: start,
         open: Vec::new(),
         depth,
         entries: Vec::new(),
@@ -67,8 +74,8 @@ pub(crate) fn write_value(
             "Lua's stack is full; call less deeply",
         )))
     };
-    // As much as eight bytes of CBOR take to be written.
-    context.spend(((out.len() - start) / 8) as i64);
+    let rest = encoder.out.len().saturating_sub(encoder.counted);
+    let result = result.and_then(|()| encoder.charge(rest));
     if result.is_err() {
         out.truncate(start);
     }
@@ -187,7 +194,12 @@ impl Fault {
     }
 
     fn into_error(self, place: &str) -> Error {
-        if matches!(&self.error, Error::LimitExceeded(excess) if excess.limit == Limit::Memory) {
+        let ends_the_call = matches!(
+            &self.error,
+            Error::LimitExceeded(excess)
+                if matches!(excess.limit, Limit::Memory | Limit::Instructions | Limit::WallClock)
+        );
+        if ends_the_call {
             return self.error;
         }
         self.error.under(&format!("{place}{}", self.path))
@@ -202,6 +214,8 @@ struct Encoder<'a, 's> {
     out: &'a mut Vec<u8>,
     /// The length that `out` may not reach beyond.
     limit: usize,
+    /// The length of `out` that the budget has been charged for.
+    counted: usize,
     /// The tables that are being written.
     open: Vec<*const c_void>,
     /// How many lists and maps stand around those.
@@ -246,9 +260,12 @@ impl Encoder<'_, '_> {
         let marks = &self.context.marks;
         if !metatable.is_null() && metatable == marks.external.get() {
             let keep = self.saver.is_some();
+            // It charges for itself.
+            let before = self.out.len();
             external::write_copy(self.stack, self.context, index, depth, keep, self.out)
                 .map_err(Fault::error)?;
-            return self.check_size();
+            self.counted += self.out.len() - before;
+            return self.check();
         }
         if depth >= MAX_DEPTH {
             return Err(Fault::error(too_deep()));
@@ -291,7 +308,7 @@ impl Encoder<'_, '_> {
             {
                 None
             } else {
-                self.shape(index).list_length()
+                self.shape(index)?.list_length()
             };
             match list {
                 Some(length) => {
@@ -306,18 +323,32 @@ impl Encoder<'_, '_> {
             write_map_head(self.out, 0);
         }
         self.open.pop();
-        self.check_size()
+        self.check()
     }
 
-    fn check_size(&self) -> Written {
+    /// Checks that the value is not too large, and now and then that the call is not over.
+    #[inline]
+    fn check(&mut self) -> Written {
         if self.out.len() > self.limit {
             return Err(Fault::error(too_large()));
         }
-        Ok(())
+        let written = self.out.len().saturating_sub(self.counted);
+        if written < STEP {
+            return Ok(());
+        }
+        self.counted = self.out.len();
+        self.charge(written)
+    }
+
+    /// Charges for so many bytes, or entries that take as long.
+    fn charge(&self, bytes: usize) -> Written {
+        self.context
+            .charge((bytes / WRITTEN_PER_INSTRUCTION) as i64)
+            .map_err(Fault::error)
     }
 
     /// The shape of a table whose first key and value are on the top, where they stay.
-    fn shape(&self, index: c_int) -> Shape {
+    fn shape(&self, index: c_int) -> std::result::Result<Shape, Box<Fault>> {
         let stack = self.stack;
         let mut shape = Shape::default();
         shape.add(stack.to_integer(-2));
@@ -325,8 +356,11 @@ impl Encoder<'_, '_> {
         while stack.next(index) {
             shape.add(stack.to_integer(-2));
             stack.pop(1);
+            if shape.count() % STEP == 0 {
+                self.charge(STEP)?;
+            }
         }
-        shape
+        Ok(shape)
     }
 
     fn list(&mut self, index: c_int, length: usize) -> Written {
@@ -337,7 +371,7 @@ impl Encoder<'_, '_> {
             self.value(stack.top())
                 .map_err(|fault| fault.inside(&format!("[{position}]")))?;
             stack.pop(1);
-            self.check_size()?;
+            self.check()?;
         }
         Ok(())
     }
@@ -375,11 +409,11 @@ impl Encoder<'_, '_> {
             self.value(value)
                 .map_err(|fault| fault.inside(&step_of(stack, value - 1)))?;
             self.entries.push((start..self.out.len(), key_size));
-            self.check_size()?;
+            self.check()?;
             stack.pop(1);
             more = stack.next(index);
         }
-        self.sort(first, body);
+        self.sort(first, body)?;
         let count = self.entries.len() - first;
         self.entries.truncate(first);
         let mut real_head = Vec::new();
@@ -393,24 +427,27 @@ impl Encoder<'_, '_> {
     }
 
     /// Brings the entries of a map, which is the last thing written, into the order of their keys.
-    fn sort(&mut self, first: usize, body: usize) {
+    fn sort(&mut self, first: usize, body: usize) -> Written {
         const FEW: usize = 24;
         let entries = &mut self.entries[first..];
         let out = &mut *self.out;
         let key = |entry: &(Range<usize>, usize)| entry.0.start..entry.0.start + entry.1;
         if entries.is_sorted_by(|a, b| out[key(a)] < out[key(b)]) {
-            return;
+            return Ok(());
         }
         if entries.len() > FEW {
             // No key is the beginning of another, so that whole entries are in the order of their keys.
-            let mut rows: Vec<_> = entries
-                .iter()
-                .map(|(span, _)| out[span.clone()].to_vec())
-                .collect();
-            crate::bytes::sort(&mut rows);
+            let mut rows = Vec::with_capacity(entries.len());
+            for part in entries.chunks(STEP) {
+                rows.extend(part.iter().map(|(span, _)| out[span.clone()].to_vec()));
+                self.context
+                    .charge(part.len() as i64)
+                    .map_err(Fault::error)?;
+            }
+            self.context.sort(&mut rows).map_err(Fault::error)?;
             out.truncate(body);
             rows.iter().for_each(|row| out.extend_from_slice(row));
-            return;
+            return Ok(());
         }
         for unsorted in 1..entries.len() {
             let mut place = unsorted;
@@ -423,6 +460,7 @@ impl Encoder<'_, '_> {
         for (span, _) in entries {
             out.extend_from_slice(&written[span.start - body..span.end - body]);
         }
+        Ok(())
     }
 }
 

@@ -59,7 +59,7 @@ impl Memory {
             return false;
         }
         #[cfg(target_arch = "wasm32")]
-        if new >= LARGE && super::budget::countdown::is_over() {
+        if new >= LARGE && super::budget::countdown::is_over(new) {
             return false;
         }
         true

@@ -340,4 +340,13 @@ pub const SCRIPTS: &[&str] = &[
     "goto done do local x <close> = nil end ::done:: return _io.input, _io",
     "_io = nil _io.x = 1",
     "_io.output = _io return _io",
+    // Values that are large.
+    "local t = {} for i = 1, 1e5 do t[i] = 1 end while true do _home.t[1] = t end",
+    "local t = {} for i = 1, 3e4 do t['k' .. i * 7919 % 30011] = 1 end while true do _home.t[1] = t end",
+    "local t = {} for i = 1, 3e4 do t['k' .. i * 7919 % 30011] = 1 end while true do _home.f = function() return t end end",
+    "local t = {} for i = 1, 1e5 do t[i] = 1 end _home.t[1] = t while true do _home.t[2] = _home.t[1] end",
+    "local t = {} for i = 1, 1e5 do t[i] = 1 end _home.t[1] = t while true do list(db.t:get(1)) end",
+    "for i = 1, 1e4 do _home.t[i] = i end while true do _home.single = {_home.t} end",
+    "for i = 1, 1e4 do _home.t['k' .. i * 7919 % 10007] = i end return _home.t",
+    "local t = {1, 2} for i = 1, 30 do t = {t, t} end _home.single = t",
 ];

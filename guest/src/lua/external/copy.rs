@@ -16,6 +16,9 @@ use crate::value::{
     write_map_head, write_null, write_text,
 };
 
+/// So many bytes of a document take about as long to be copied as an instruction.
+const BYTES_PER_INSTRUCTION: usize = 8;
+
 /// Appends the value of the external table at an index, which will stand inside of `depth` lists and maps. Functions
 /// and metatables stay in it if they are to be kept.
 ///
@@ -39,15 +42,14 @@ pub(crate) fn write_copy(
                 all.retain(|other| !other.starts_with(&row));
                 let documents = documents(context, &name, depth + 2, keep)
                     .map_err(|error| error.under(&format!(".{name}")))?;
-                write_entries(documents, &mut row);
+                write_entries(context, documents, &mut row)?;
                 all.push(row);
             }
-            write_entries(all, out);
-            Ok(())
+            write_entries(context, all, out)
         }
         View::Table(name) => {
-            write_entries(documents(context, name, depth + 1, keep)?, out);
-            Ok(())
+            let documents = documents(context, name, depth + 1, keep)?;
+            write_entries(context, documents, out)
         }
         View::Inside(inside) => {
             let document = caches::document(context, &inside)?;
@@ -60,6 +62,7 @@ pub(crate) fn write_copy(
                 return Ok(());
             };
             let value = &value[..skip(value)];
+            context.charge((value.len() / BYTES_PER_INSTRUCTION) as i64)?;
             check_depth(value, depth)?;
             write_document(value, keep, out)
         }
@@ -92,6 +95,7 @@ pub(super) fn documents(
             write_encoded_key(key, &mut row)?;
             write_document(document, keep, &mut row).map_err(fault)?;
             size += row.len();
+            context.charge((row.len() / BYTES_PER_INSTRUCTION) as i64)?;
             if size > MAX_RESULT_SIZE {
                 return Err(too_large());
             }
@@ -120,7 +124,7 @@ fn write_document(value: &[u8], keep: bool, out: &mut Vec<u8>) -> Result<()> {
 }
 
 /// Writes entries as the list or map that a Lua table with these keys stands for.
-fn write_entries(mut all: Vec<Vec<u8>>, out: &mut Vec<u8>) {
+fn write_entries(context: &Context, mut all: Vec<Vec<u8>>, out: &mut Vec<u8>) -> Result<()> {
     let mut shape = Shape::default();
     for row in &all {
         shape.add(match Item::of(row) {
@@ -129,7 +133,7 @@ fn write_entries(mut all: Vec<Vec<u8>>, out: &mut Vec<u8>) {
         });
     }
     // No key is the beginning of another: these are sorted by their keys.
-    crate::bytes::sort(&mut all);
+    context.sort(&mut all)?;
     match shape.list_length() {
         Some(length) => {
             // Encoded integers of one sign are in the order of the numbers.
@@ -149,6 +153,7 @@ fn write_entries(mut all: Vec<Vec<u8>>, out: &mut Vec<u8>) {
             all.iter().for_each(|row| out.extend_from_slice(row));
         }
     }
+    Ok(())
 }
 
 /// Checks that a value may stand inside of so many lists and maps.
