@@ -12,7 +12,7 @@ llvm_packages=(clang-22 lld-22 llvm-22)
 wasi_libc_minimum=0.0~git20240708
 wrapped=(
     lua_geti lua_seti lua_compare lua_checkstack lua_load luaC_fullgc
-    luaT_gettmbyobj luaT_getvarargs luaE_extendCI luaH_next luaX_next luaO_str2num
+    luaT_gettmbyobj luaT_getvarargs luaE_extendCI luaE_shrinkCI luaH_next luaX_next luaO_str2num
 )
 debian_rust_packages=(rustc-web cargo-web rust-web-src)
 

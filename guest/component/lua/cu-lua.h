@@ -107,6 +107,14 @@ struct cu_call {
   }
 #define luai_jmpbuf jmp_buf
 
+/* Each file has this, and the linker takes one: values on the stack, of which each call that is under way has at least one. */
+__attribute__((weak)) unsigned cu_stack_used(lua_State *L) {
+  return (unsigned)(L->top.p - L->stack.p);
+}
+
+/* The same of records of calls, used or not; of very many, the last 16 bits. */
+__attribute__((weak)) unsigned cu_calls_kept(lua_State *L) { return L->nci; }
+
 /* wasi-libc's `snprintf` takes ten times as long. */
 int cu_integer_text(char *text, long long number);
 #undef lua_integer2str

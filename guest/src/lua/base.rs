@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_int};
 
 use mlua::ffi::{self, lua_upvalueindex};
 
-use super::context::{HOOK_STEP, MOST_HANDLERS, context, enter, misuse, slot};
+use super::context::{HOOK_STEP, context, enter, misuse, slot};
 use super::decode::mark;
 use super::external;
 use super::memory::BYTES_PER_INSTRUCTION;
@@ -59,12 +59,14 @@ unsafe extern "C-unwind" fn finish(state: *mut lua_State, status: c_int, extra: 
     if status == ffi::LUA_OK || status == ffi::LUA_YIELD {
         return stack.top() - c_int::try_from(extra).unwrap_or(0);
     }
-    if context(stack).is_uncatchable(stack, status) {
+    let context = context(stack);
+    if context.is_uncatchable(stack, status) {
         stack.error();
     }
-    context(stack).handlers.set(0);
     #[cfg(target_arch = "wasm32")]
-    super::wrap::leave_depth(state);
+    if context.too_deep.get() {
+        super::wrap::leave_depth(stack);
+    }
     stack.push_bool(false);
     stack.copy(-2);
     2
@@ -113,16 +115,12 @@ unsafe extern "C-unwind" fn xpcall(state: *mut lua_State) -> c_int {
 unsafe extern "C-unwind" fn handle(state: *mut lua_State) -> c_int {
     let stack = Stack::of(state);
     let context = context(stack);
-    if context.is_fatal() || context.too_deep.get() && context.handlers.get() >= MOST_HANDLERS {
+    if context.is_fatal() || context.no_room.get() {
         return 1;
     }
-    context.handlers.set(context.handlers.get() + 1);
     stack.copy(lua_upvalueindex(1));
     stack.insert(1);
     stack.call(1, 1);
-    context
-        .handlers
-        .set(context.handlers.get().saturating_sub(1));
     1
 }
 

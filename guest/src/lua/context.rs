@@ -26,8 +26,6 @@ const ACCESS: i64 = 16;
 /// Calls beyond the limit that are left for a handler of errors.
 #[cfg(target_arch = "wasm32")]
 pub(super) const HANDLER_DEPTH: u64 = 50;
-/// Handlers of errors in handlers that are called where calls are nested too deep.
-pub(super) const MOST_HANDLERS: u32 = 8;
 /// `print` waits for so many bytes before it crosses to the host.
 const OUTPUT_BUFFER: usize = 4096;
 /// Longer texts cross in pieces.
@@ -112,8 +110,8 @@ pub(crate) struct Context {
     deadline: Cell<Option<Instant>>,
     /// Whether calls were nested too deep in this call.
     pub(super) too_deep: Cell<bool>,
-    /// How many handlers of errors run, or have failed since an error was caught; at [`MOST_HANDLERS`], none of a script's is called.
-    pub(super) handlers: Cell<u32>,
+    /// Whether, since an error was caught, a handler of errors has had no room for its calls either.
+    pub(super) no_room: Cell<bool>,
     console: Rc<dyn Console>,
     pub host: Option<Rc<dyn HostFunctions>>,
     output: RefCell<Vec<u8>>,
@@ -160,7 +158,7 @@ impl Context {
             clock_at: Cell::default(),
             deadline: Cell::default(),
             too_deep: Cell::default(),
-            handlers: Cell::default(),
+            no_room: Cell::default(),
             console,
             host,
             output: RefCell::default(),
@@ -219,7 +217,7 @@ impl Context {
         self.used_before.set(self.used());
         self.is_open.set(true);
         self.too_deep.set(false);
-        self.handlers.set(0);
+        self.no_room.set(false);
         let memory = self.limit(Setting::Memory);
         // The limit is meant for the component's pointers of 32 bits. Where they are longer, so are
         // Lua's objects, and the same scripts have to pass.

@@ -11,7 +11,7 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use mlua::ffi;
 
 use super::budget::countdown::{running, spend, spend_or_raise, stop};
-use super::context::{HANDLER_DEPTH, MOST_HANDLERS, context, enter};
+use super::context::{HANDLER_DEPTH, context, enter};
 use super::memory::BYTES_PER_INSTRUCTION;
 use super::stack::{Stack, lua_State};
 use crate::limits::Setting;
@@ -57,7 +57,9 @@ unsafe extern "C-unwind" {
     ) -> c_int;
     fn __real_luaO_str2num(text: *const c_char, out: *mut c_void) -> usize;
     fn __real_luaC_fullgc(state: *mut lua_State, is_emergency: c_int);
-    fn luaE_shrinkCI(state: *mut lua_State);
+    fn __real_luaE_shrinkCI(state: *mut lua_State);
+    fn cu_stack_used(state: *mut lua_State) -> u32;
+    fn cu_calls_kept(state: *mut lua_State) -> u32;
     fn memcmp(left: *const c_void, right: *const c_void, size: usize) -> c_int;
 }
 
@@ -319,7 +321,7 @@ fn spend_bytes(bytes: usize) {
 // Depth. Lua keeps the records of calls in a list, and makes one only for a call that is deeper than any
 // before. So no other call has to be looked at.
 
-/// The newest record, whose it is, and how deep it was when it was made.
+/// The newest record that had to be looked at, whose it is, and how deep it was when it was made.
 struct Newest {
     state: Cell<*mut lua_State>,
     call: Cell<*mut c_void>,
@@ -345,6 +347,16 @@ unsafe extern "C-unwind" fn __wrap_luaE_extendCI(
     state: *mut lua_State,
     raises: c_int,
 ) -> *mut c_void {
+    let context = context(Stack::of(state));
+    let maximum = context.limit(Setting::CallDepth);
+    // SAFETY: the state is running.
+    let at_most = u64::from(unsafe { cu_stack_used(state) });
+    if at_most < maximum {
+        // An error takes records away, so that the next call comes here: nothing is walked for it.
+        NEWEST.with(|newest| newest.deepest.set(at_most.max(newest.deepest.get())));
+        // SAFETY: Lua's own function, with what Lua gave.
+        return unsafe { __real_luaE_extendCI(state, raises) };
+    }
     let mut deep = 1 + NEWEST.with(|newest| {
         let running = level(state, 0);
         if newest.state.get() == state && newest.call.get() == running {
@@ -353,12 +365,10 @@ unsafe extern "C-unwind" fn __wrap_luaE_extendCI(
             depth(state)
         }
     });
-    let context = context(Stack::of(state));
-    let maximum = context.limit(Setting::CallDepth);
-    let allowed = match (context.too_deep.get(), context.handlers.get()) {
+    let allowed = match (context.too_deep.get(), context.no_room.get()) {
         (false, _) => maximum,
-        (true, ..MOST_HANDLERS) => maximum + HANDLER_DEPTH,
-        (true, _) => maximum + HANDLER_DEPTH + LAST_HANDLER_DEPTH,
+        (true, false) => maximum + HANDLER_DEPTH,
+        (true, true) => maximum + HANDLER_DEPTH + LAST_HANDLER_DEPTH,
     };
     // A record that is older than a collection may be less deep than it was, or another one in its place.
     let is_deep = |calls| !level(state, c_int::try_from(calls - 1).unwrap_or(c_int::MAX)).is_null();
@@ -368,7 +378,7 @@ unsafe extern "C-unwind" fn __wrap_luaE_extendCI(
             spend_or_raise(state, 0);
             if context.too_deep.replace(true) {
                 // A handler has no room left either: no more of them, or each would find out by walking down all calls.
-                context.handlers.set(MOST_HANDLERS);
+                context.no_room.set(true);
             }
             enter(state, |_, context| Err(context.depth_error(maximum)));
         }
@@ -385,13 +395,27 @@ unsafe extern "C-unwind" fn __wrap_luaE_extendCI(
     call
 }
 
-/// After an error was caught: handlers have no more room of their own than before, unless one is still running.
-pub(super) fn leave_depth(state: *mut lua_State) {
-    let context = context(Stack::of(state));
-    if context.too_deep.get() {
-        let maximum = c_int::try_from(context.limit(Setting::CallDepth)).unwrap_or(c_int::MAX);
-        context.too_deep.set(!level(state, maximum).is_null());
+/// After each error, Lua gives up half of the records that no call uses now. Those of a few calls stay: the next error
+/// would need them again.
+// SAFETY: the name is the linker's, and the types are those of Lua's function.
+#[unsafe(no_mangle)]
+unsafe extern "C-unwind" fn __wrap_luaE_shrinkCI(state: *mut lua_State) {
+    const FEW: u32 = 32;
+    // SAFETY: Lua's own function, with what Lua gave; the state is one of Lua's.
+    unsafe {
+        if cu_calls_kept(state) > FEW {
+            __real_luaE_shrinkCI(state);
+        }
     }
+}
+
+/// After an error was caught where calls were nested too deep: handlers have no more room of their own than before,
+/// unless one is still running.
+pub(super) fn leave_depth(stack: Stack) {
+    let context = context(stack);
+    let maximum = c_int::try_from(context.limit(Setting::CallDepth)).unwrap_or(c_int::MAX);
+    context.too_deep.set(!level(stack.state, maximum).is_null());
+    context.no_room.set(false);
 }
 
 /// The record of a call, counted from the one that runs; null if there is none.
@@ -439,7 +463,7 @@ pub(super) fn forget_deep_calls(state: *mut lua_State) {
         while depth > FEW {
             // Each time, half of them go.
             // SAFETY: the state is not running.
-            unsafe { luaE_shrinkCI(state) };
+            unsafe { __real_luaE_shrinkCI(state) };
             depth /= 2;
         }
     });
