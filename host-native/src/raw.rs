@@ -84,7 +84,8 @@ pub type Packed = Vec<u8>;
 /// CBOR of one value. The generated functions take vectors, and no slices.
 pub type Cbor = Vec<u8>;
 
-/// An export marked `#[read]` runs beside others, on what is settled; the others run one after the other.
+/// An export marked `#[read]` runs beside others, on what is settled; the others run one after the other. One marked `#[short]` may be
+/// run by another thread that calls such a one, on copies of its arguments.
 macro_rules! exports {
     ($($(#[$kind:ident])? $interface:ident.$export:ident: $name:ident($($argument:ident: $type:ty),*) -> $result:ty;)*) => {
         impl Raw<'_> {$(
@@ -93,12 +94,22 @@ macro_rules! exports {
             /// # Errors
             /// The export's own, and those of the host.
             pub fn $name(&self, $($argument: $type),*) -> Result<$result, Error> {
-                exports!(@run $($kind)? self, |exports: &Exports, store| exports.$interface().$export(store, $($argument),*))
+                exports!(@run $($kind)? self, $interface.$export($($argument),*))
             }
         )*}
     };
-    (@run read $raw:ident, $run:expr) => { $raw.host.read($run) };
-    (@run $raw:ident, $run:expr) => { $raw.host.write($raw.durability, $run) };
+    (@run read $raw:ident, $interface:ident.$export:ident($($argument:ident),*)) => {
+        $raw.host.read(|exports: &Exports, store| exports.$interface().$export(store, $($argument),*))
+    };
+    (@run short $raw:ident, $interface:ident.$export:ident($($argument:ident),*)) => {{
+        $(let $argument = $argument.to_owned();)*
+        $raw.host.write_in_line($raw.durability, move |exports: &Exports, store| {
+            exports.$interface().$export(store, $(&$argument),*)
+        })
+    }};
+    (@run $raw:ident, $interface:ident.$export:ident($($argument:ident),*)) => {
+        $raw.host.write($raw.durability, |exports: &Exports, store| exports.$interface().$export(store, $($argument),*))
+    };
 }
 
 exports! {
@@ -107,7 +118,9 @@ exports! {
     cu_db_tables.call_drop: tables_drop(table: &str) -> bool;
     #[read]
     cu_db_documents.call_get: documents_get(table: &str, key: &Key) -> Option<Cbor>;
+    #[short]
     cu_db_documents.call_put: documents_put(table: &str, key: &Key, value: &Cbor) -> ();
+    #[short]
     cu_db_documents.call_delete: documents_delete(table: &str, key: &Key) -> bool;
     #[read]
     cu_db_documents.call_get_many: documents_get_many(table: &str, keys: &Cbor) -> Cbor;

@@ -7,6 +7,7 @@ mod commits;
 mod component;
 mod generated;
 mod instance;
+mod line;
 mod pool;
 mod seam;
 mod ticker;

@@ -10,6 +10,7 @@ use super::commits::Commits;
 use super::component::Program;
 use super::generated::Database;
 use super::instance::{Access, HostFunctions, Instance, Outcome, Role, Settings};
+use super::line::Line;
 use super::{WasmStore, wit};
 use crate::Error;
 use crate::builder::LONGEST;
@@ -21,7 +22,7 @@ mod transaction;
 /// How often a call is run again that met a store which had just taken commits back.
 const ATTEMPTS: usize = 3;
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -30,9 +31,10 @@ pub(crate) struct Host {
     program: Arc<Program>,
     settings: Settings,
     /// Whoever has it is the only one that may commit.
-    turn: Arc<Mutex<()>>,
+    pub(super) turn: Arc<Mutex<()>>,
     /// Locked within the turn.
-    writer: Mutex<Option<Instance>>,
+    pub(super) writer: Mutex<Option<Instance>>,
+    pub(super) line: Line,
     readers: Mutex<Readers>,
     reader_is_free: Condvar,
     commits: Arc<Commits>,
@@ -65,6 +67,7 @@ impl Host {
             settings,
             turn,
             writer: Mutex::default(),
+            line: Line::default(),
             readers: Mutex::default(),
             reader_is_free: Condvar::new(),
             commits: Arc::default(),
@@ -160,7 +163,12 @@ impl Host {
         outcome.result
     }
 
-    fn attempt<T>(
+    /// Tells those who wait for commits.
+    pub(super) fn announce(&self) {
+        self.commits.announce();
+    }
+
+    pub(super) fn attempt<T>(
         &self,
         mut take: impl FnMut() -> Option<Instance>,
         access: Access,

@@ -55,7 +55,7 @@ impl State {
     fn open_snapshot(&mut self) -> Result<Box<dyn Snapshot>, StoreFailure> {
         let snapshot = match self.access {
             Access::Read => self.store.open_settled()?,
-            Access::Write => self.store.open()?,
+            Access::Write => self.store.open_to_write()?,
         };
         let point = point(&*snapshot);
         // What the instance remembers may be of commits that are no more.

@@ -56,7 +56,7 @@ impl Host {
         lock(&self.turn)
     }
 
-    pub(super) fn check_open(&self) -> Result<(), Error> {
+    pub(in crate::host) fn check_open(&self) -> Result<(), Error> {
         match &self.settings.role {
             Role::Transaction(fork) if fork.has_ended() => Err(Error::Ended),
             _ => Ok(()),
@@ -64,7 +64,7 @@ impl Host {
     }
 
     /// The result of a call, unless the transaction's store has refused to grow any more.
-    pub(super) fn explain_excess<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
+    pub(in crate::host) fn explain_excess<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
         let Role::Transaction(fork) = &self.settings.role else {
             return result;
         };

@@ -1,13 +1,15 @@
 //! The store on a disk: a log that is synced with each commit, in front of a tree that is
 //! synced now and then.
 //!
-//! A commit takes four steps, in this order: it is applied to the tree without showing, it is
-//! appended to the log, it is shown to writers, and the log is synced. A failure in the second step drops the first;
-//! a failure in the third takes the second back. The tree's own file is only synced by a
+//! A commit is appended to the log, in memory, then it shows to writers, and then the log is written and synced. The tree's own file is only synced by a
 //! checkpoint: when the log has grown long, with a commit too large to be worth writing twice,
 //! and when the store is closed.
 //!
-//! The fourth step is for all that wait at the same time, and nobody else waits for it: see `progress.rs`. When it fails, the
+//! The tree keeps new commits in memory (`recent.rs`), where the next writer sees them (`writer.rs`). Its file gets them when a reader
+//! needs a snapshot of them, or when they have become many; never before they are settled. If that fails, the tree is opened
+//! again: the log has them.
+//!
+//! A sync is for all that wait at the same time, and nobody else waits for it: see `progress.rs`. When it fails, the
 //! log is cut behind what was synced before, durably, and the files are opened again: they hold what was on the disk, and no caller has
 //! been told of more. A system that has failed to sync may have dropped what it should have written, so that a second
 //! sync that works would prove nothing. If the log can't be cut either, the store closes: whether the commits took place shows
@@ -19,7 +21,6 @@
 //! The tree stores the number of the last commit in it, so that what a log record is worth is
 //! seen by its number alone, and no step between tree and log can leave them in disagreement.
 
-use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,11 +30,16 @@ use super::log::{self, Log};
 use super::overlay::Overlay;
 use super::press::{self, Keys, Press, Work};
 use super::progress::{Progress, Turn};
+use super::recent;
 use super::tree::{SharedSnapshot, Tree, guard};
-use super::{Compression, Durability, Point, Snapshot, Store, StoreFailure, pack};
+use super::writer::WriterSnapshot;
+use super::{Compression, Durability, Point, Snapshot, Store, StoreFailure};
 
 /// A commit of this many bytes goes to the tree at once, and not through the log.
 const LARGE_COMMIT: usize = 4 << 20;
+
+/// As soon as recent commits have so many bytes, the tree's file gets them.
+const MANY: usize = 256 << 10;
 
 /// How to open a [`DiskStore`].
 #[derive(Clone, Debug)]
@@ -72,7 +78,7 @@ pub struct DiskStore {
 type OnSync = Arc<dyn Fn() -> std::io::Result<()> + Send + Sync>;
 
 /// What the thread that compresses works on, too. The state is locked before the progress.
-struct Shared {
+pub(super) struct Shared {
     state: Mutex<State>,
     progress: Progress,
     #[cfg(test)]
@@ -80,8 +86,12 @@ struct Shared {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn generation(&self) -> u64 {
+        self.progress.generation()
     }
 
     fn sync(&self, file: &File) -> std::io::Result<()> {
@@ -94,7 +104,7 @@ impl Shared {
     }
 
     /// Lets go of the tree, so that the next call opens it again.
-    fn fail(&self, state: &mut State, why: StoreFailure) -> StoreFailure {
+    pub(super) fn fail(&self, state: &mut State, why: StoreFailure) -> StoreFailure {
         self.progress.forget();
         let was = std::mem::replace(
             state,
@@ -102,9 +112,17 @@ impl Shared {
                 why: why.to_string(),
             },
         );
-        if let State::Open { directory, parts } = was {
+        if let State::Open {
+            directory,
+            mut parts,
+        } = was
+        {
             if let StoreFailure::Closed(_) = why {
                 return why;
+            }
+            if let Parts::Writable { log, .. } = &mut parts {
+                // What can't be written is missed when the files are opened.
+                drop(log.write());
             }
             // The tree's lock on its file goes with it.
             drop(parts);
@@ -137,7 +155,7 @@ impl press::Place for Shared {
     }
 }
 
-enum State {
+pub(super) enum State {
     Open {
         directory: Directory,
         parts: Parts,
@@ -154,7 +172,7 @@ enum State {
 }
 
 /// What is open of a directory.
-enum Parts {
+pub(super) enum Parts {
     Writable {
         tree: Tree,
         log: Log,
@@ -167,6 +185,12 @@ enum Parts {
 
 impl Parts {
     fn tree(&self) -> &Tree {
+        match self {
+            Self::Writable { tree, .. } | Self::Readable { tree, .. } => tree,
+        }
+    }
+
+    pub(super) fn tree_mut(&mut self) -> &mut Tree {
         match self {
             Self::Writable { tree, .. } | Self::Readable { tree, .. } => tree,
         }
@@ -274,6 +298,20 @@ impl DiskStore {
         self.shared.fail(state, why)
     }
 
+    /// Gives the system what was applied until now, or takes back what is not on the disk.
+    fn write_log(&self) {
+        let mut state = self.state();
+        if let State::Open {
+            parts: Parts::Writable { log, .. },
+            ..
+        } = &mut *state
+            && let Err(error) = log.write()
+        {
+            drop(state);
+            self.take_back(error.into());
+        }
+    }
+
     /// Syncs the log for all that wait: what was applied until now is on the disk then, or taken back.
     fn sync_log(&self) {
         let progress = &self.shared.progress;
@@ -286,7 +324,7 @@ impl DiskStore {
             progress.take_back(self.fail(&mut state, error));
             return;
         }
-        let State::Open { directory, parts } = &*state else {
+        let State::Open { directory, parts } = &mut *state else {
             unreachable!("it is ready")
         };
         let point = Point {
@@ -294,7 +332,7 @@ impl DiskStore {
             generation: progress.generation(),
         };
         let (file, end) = match parts {
-            Parts::Writable { log, .. } => (Ok(log.file()), log.length()),
+            Parts::Writable { log, .. } => (log.write().map(|()| log.file()), log.length()),
             // Its commits were read from the log, and the log is as long as the file.
             Parts::Readable { .. } => match File::open(directory.log()) {
                 Ok(file) => {
@@ -316,7 +354,7 @@ impl DiskStore {
         let progress = &self.shared.progress;
         let mut state = self.state();
         let (durable, end) = progress.durable();
-        let erased = match &*state {
+        let erased = match &mut *state {
             // A checkpoint has made them durable meanwhile, or they were taken back already.
             State::Open { parts, .. } if parts.tree().version() == durable => return,
             State::Open { directory, .. } | State::Failed { directory, .. } => OpenOptions::new()
@@ -333,8 +371,11 @@ impl DiskStore {
             )),
         };
         progress.take_back(why.clone());
-        if let State::Open { parts, .. } = &*state {
+        if let State::Open { parts, .. } = &mut *state {
             parts.tree().seal();
+            if let Parts::Writable { log, .. } = parts {
+                log.forget_unwritten();
+            }
         }
         self.fail(&mut state, why);
     }
@@ -376,41 +417,50 @@ fn open_readable(
     Ok(Parts::Readable { tree, why })
 }
 
-/// Brings the log's commits into the tree, all of them in one transaction: with their keys in order
+/// Brings the log's commits into the tree, all of them at once: with their keys in order
 /// that takes a fraction of the time that one after the other would. Gives the keys of large values.
 fn replay(tree: &mut Tree, records: &[log::Record]) -> Result<Keys, StoreFailure> {
-    let Some(last) = records.last() else {
-        return Ok(Keys::new());
-    };
-    let mut newest = BTreeMap::new();
+    let mut large = Keys::new();
     for record in records {
-        for entry in pack::entries(&record.writes) {
-            let (key, value) = entry
-                .map_err(|_| StoreFailure::Corrupt("its log holds malformed writes".to_owned()))?;
-            newest.insert(key, value);
-        }
+        let keys = recent::check(&record.writes);
+        large.append(
+            &mut keys
+                .map_err(|_| StoreFailure::Corrupt("its log holds malformed writes".to_owned()))?,
+        );
+        tree.write(&record.writes);
     }
-    let mut writes = Vec::new();
-    for (key, value) in newest {
-        pack::put_entry(&mut writes, key, value);
-    }
-    guard(|| {
-        let mut prepared = tree.prepare(last.version, &writes)?;
-        let large = std::mem::take(&mut prepared.large);
-        tree.commit(prepared, false)?;
-        Ok(large)
-    })
+    guard(|| tree.flush(tree.version()))?;
+    Ok(large)
 }
 
 impl Store for DiskStore {
     fn open(&self) -> Result<Box<dyn Snapshot>, StoreFailure> {
         let mut state = self.state();
         let parts = self.ready(&mut state)?;
-        let generation = self.shared.progress.generation();
-        match guard(|| parts.tree().snapshot(generation)) {
+        let progress = &self.shared.progress;
+        let generation = progress.generation();
+        let tree = parts.tree_mut();
+        let snapshot = guard(|| {
+            // Readers see no more than what is settled, and the tree will have more than that.
+            if let Err(settled) = progress.shown() {
+                progress.show(&Arc::new(tree.snapshot(settled, generation)?));
+            }
+            tree.snapshot(tree.version(), generation)
+        });
+        match snapshot {
             Ok(snapshot) => Ok(Box::new(snapshot)),
             Err(error) => Err(self.fail(&mut state, error)),
         }
+    }
+
+    fn open_to_write(&self) -> Result<Box<dyn Snapshot>, StoreFailure> {
+        let mut state = self.state();
+        let version = self.ready(&mut state)?.tree().version();
+        let point = Point {
+            version,
+            generation: self.shared.progress.generation(),
+        };
+        Ok(Box::new(WriterSnapshot::new(&self.shared, point)))
     }
 
     fn open_settled(&self) -> Result<Box<dyn Snapshot>, StoreFailure> {
@@ -424,7 +474,7 @@ impl Store for DiskStore {
             let parts = self.ready(&mut state)?;
             let generation = progress.generation();
             let version = parts.tree().version();
-            if version > settled {
+            if parts.tree().flushed() > settled {
                 // The tree of before is gone. It waits for the disk as a writer would.
                 drop(state);
                 let point = Point {
@@ -435,7 +485,7 @@ impl Store for DiskStore {
                 drop(self.settle(point, Durability::Strict));
                 continue;
             }
-            let snapshot = match guard(|| parts.tree().snapshot(generation)) {
+            let snapshot = match guard(|| parts.tree_mut().snapshot(settled, generation)) {
                 Ok(snapshot) => Arc::new(snapshot),
                 Err(error) => return Err(self.fail(&mut state, error)),
             };
@@ -486,24 +536,12 @@ impl Store for DiskStore {
             generation,
         };
 
-        // Readers see the tree of before until the commit is settled.
-        if progress
-            .shown()
-            .is_err_and(|settled| settled == base.version)
-            && let Ok(snapshot) = guard(|| tree.snapshot(generation))
-        {
-            progress.show(&Arc::new(snapshot));
-        }
-        let mut prepared = match guard(|| tree.prepare(version, writes)) {
-            Ok(prepared) => prepared,
-            Err(error) => return Err(self.fail(&mut state, error)),
-        };
-        let mut new_large = std::mem::take(&mut prepared.large);
+        let mut new_large = recent::check(writes)?;
         if writes.len() >= LARGE_COMMIT {
-            return match guard(|| tree.commit(prepared, true)) {
+            return match guard(|| tree.write_synced(writes)) {
                 Ok(()) => {
                     log.restart();
-                    progress.applied(None, version);
+                    progress.applied(version);
                     progress.restarted(point, log.length());
                     new_large.append(large);
                     self.press.add(&self.shared, new_large);
@@ -512,27 +550,10 @@ impl Store for DiskStore {
                 Err(error) => self.look_again(&mut state, version, error),
             };
         }
-        let length_before = log.length();
-        if let Err(error) = log.append(version, writes, progress.is_durable(base.version)) {
-            drop(prepared);
-            return Err(match error {
-                StoreFailure::Closed(_) => self.fail(&mut state, error),
-                error => error,
-            });
-        }
-        if let Err(error) = guard(|| tree.commit(prepared, false)) {
-            let error = match log.take_back(length_before) {
-                Ok(()) => error,
-                Err(second) => StoreFailure::Closed(format!(
-                    "the tree failed ({error}), and so did taking the commit back from the log \
-                     ({second}); whether it took place shows when the database is opened again"
-                )),
-            };
-            return self.look_again(&mut state, version, error);
-        }
-        // Without one, readers wait for the disk.
-        progress.applied(guard(|| tree.snapshot(generation)).ok(), version);
+        log.append(version, writes, progress.is_durable(base.version))?;
+        tree.write(writes);
         large.append(&mut new_large);
+        progress.applied(version);
         if log.length() >= self.options.log_bytes {
             match guard(|| tree.sync()) {
                 Ok(()) => {
@@ -543,11 +564,18 @@ impl Store for DiskStore {
                 // The commit itself is in the log. The next call opens the tree again.
                 Err(error) => drop(self.fail(&mut state, error)),
             }
+        } else if tree.recent().bytes() >= MANY
+            && let Err(error) = guard(|| tree.flush(progress.settled()))
+        {
+            drop(self.fail(&mut state, error));
         }
         Ok(point)
     }
 
     fn settle(&self, point: Point, durability: Durability) -> Result<(), StoreFailure> {
+        if durability == Durability::Relaxed {
+            self.write_log();
+        }
         loop {
             let (turn, syncing) = self.shared.progress.wait(point, durability)?;
             match turn {
@@ -561,56 +589,64 @@ impl Store for DiskStore {
     fn close(&self) -> Result<(), StoreFailure> {
         // Before the lock is taken, which the thread may be waiting for.
         let mut keys = self.press.stop();
-        let mut state = self.state();
-        self.shared.progress.forget();
-        match std::mem::replace(
+        let progress = &self.shared.progress;
+        // With the log on the disk nothing can be lost, whatever fails after.
+        let (mut state, synced) = loop {
+            let state = self.state();
+            let version = match &*state {
+                State::Open {
+                    parts: Parts::Writable { tree, .. },
+                    ..
+                } => tree.version(),
+                _ => break (state, Ok(())),
+            };
+            if progress.is_durable(version) {
+                break (state, Ok(()));
+            }
+            let generation = progress.generation();
+            drop(state);
+            let point = Point {
+                version,
+                generation,
+            };
+            if let Err(error) = self.settle(point, Durability::Strict) {
+                break (self.state(), Err(error));
+            }
+        };
+        progress.forget();
+        let was = std::mem::replace(
             &mut *state,
             State::Closed {
                 why: "it was closed".to_owned(),
             },
-        ) {
-            State::Open {
-                directory,
-                parts:
-                    Parts::Writable {
-                        mut tree,
-                        mut log,
-                        mut large,
-                    },
-            } => {
-                keys.append(&mut large);
-                // With the log on the disk nothing can be lost, whatever fails after.
-                let synced = if self.shared.progress.is_durable(tree.version()) {
-                    Ok(())
-                } else {
-                    self.shared.sync(&log.file()).map_err(StoreFailure::from)
-                };
-                match &synced {
-                    Ok(()) => {
-                        let point = Point {
-                            version: tree.version(),
-                            generation: self.shared.progress.generation(),
-                        };
-                        self.shared.progress.on_disk(point, log.length());
-                    }
-                    Err(error) => self.shared.progress.take_back(error.clone()),
-                }
-                self.shared.progress.forget();
-                let closed = synced.and(guard(|| {
-                    if has_room(&directory) {
-                        press::all(&mut tree, keys)?;
-                    }
-                    if !log.is_empty() || tree.is_unsynced() {
-                        tree.sync()?;
-                    }
-                    tree.close()?;
-                    Ok(log.clear()?)
-                }));
-                drop(directory);
-                closed
+        );
+        synced?;
+        let State::Open {
+            directory,
+            parts:
+                Parts::Writable {
+                    mut tree,
+                    mut log,
+                    mut large,
+                },
+        } = was
+        else {
+            return Ok(());
+        };
+        keys.append(&mut large);
+        let closed = guard(|| {
+            tree.flush(tree.version())?;
+            if has_room(&directory) {
+                press::all(&mut tree, keys)?;
             }
-            _ => Ok(()),
-        }
+            if !log.is_empty() || tree.is_unsynced() {
+                tree.sync()?;
+            }
+            tree.close()?;
+            Ok(log.clear()?)
+        });
+        drop(directory);
+        closed
     }
 
     fn verify(&self) -> Result<(), StoreFailure> {
@@ -631,7 +667,11 @@ impl Store for DiskStore {
     fn compression(&self) -> Result<Compression, StoreFailure> {
         let mut state = self.state();
         let parts = self.ready(&mut state)?;
-        guard(|| parts.tree().compression())
+        let settled = self.shared.progress.settled();
+        guard(|| {
+            parts.tree_mut().flush(settled)?;
+            parts.tree().compression()
+        })
     }
 
     fn size_on_disk(&self) -> Result<u64, StoreFailure> {

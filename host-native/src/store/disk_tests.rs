@@ -7,7 +7,7 @@ use std::thread;
 
 use super::*;
 use crate::store::pack::put_entry;
-use crate::store::{Fork, History};
+use crate::store::{Direction, Fork, History};
 
 fn one(key: u64) -> Vec<u8> {
     let mut packed = Vec::new();
@@ -147,6 +147,75 @@ fn a_failed_sync_leaves_no_record_that_a_later_opening_finds() {
 }
 
 #[test]
+fn closing_with_a_sync_that_fails_says_so_and_leaves_nothing_of_what_was_not_on_the_disk() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&directory);
+    store.settle(apply(&store, 1), Durability::Strict).unwrap();
+    store.settle(apply(&store, 2), Durability::Relaxed).unwrap();
+    store.on_sync(|| Err(failing()));
+    assert!(store.close().is_err());
+    drop(store);
+    assert_eq!(keys(&*open(&directory).open().unwrap()), 1);
+}
+
+#[test]
+fn readers_see_what_is_settled_while_the_file_lags_behind_writers() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&directory);
+    let settled = (0..10).map(|key| apply(&store, key)).last().unwrap();
+    store.settle(settled, Durability::Strict).unwrap();
+    // A write, a delete and a replacement that are not settled.
+    let mut writes = Vec::new();
+    put_entry(&mut writes, &3u64.to_be_bytes(), None);
+    put_entry(&mut writes, &4u64.to_be_bytes(), Some(b"other"));
+    put_entry(&mut writes, &20u64.to_be_bytes(), Some(b"value"));
+    let newest = store.apply(settled, &writes).unwrap();
+
+    let reader = store.open_settled().unwrap();
+    let writer = store.open_to_write().unwrap();
+    assert_eq!(reader.version(), settled.version);
+    assert_eq!(writer.version(), newest.version);
+    let all = |snapshot: &dyn Snapshot, direction| {
+        let mut keys = Vec::new();
+        for page in 1..5 {
+            let page = snapshot.scan(b"", b"", direction, page * 4, 1 << 20);
+            keys = crate::store::pack::entries(&page.unwrap())
+                .map(|entry| entry.unwrap().0[7])
+                .collect();
+        }
+        keys
+    };
+    assert_eq!(
+        all(&*reader, Direction::Forward),
+        (0..10).collect::<Vec<_>>()
+    );
+    assert_eq!(
+        all(&*writer, Direction::Forward),
+        [0, 1, 2, 4, 5, 6, 7, 8, 9, 20]
+    );
+    assert_eq!(
+        all(&*writer, Direction::Backward),
+        [20, 9, 8, 7, 6, 5, 4, 2, 1, 0]
+    );
+    for (key, was, is) in [
+        (3u64, Some(&b"value"[..]), None),
+        (4, Some(b"value"), Some(&b"other"[..])),
+        (5, Some(b"value"), Some(b"value")),
+        (20, None, Some(b"value")),
+    ] {
+        assert_eq!(reader.get(&key.to_be_bytes()).unwrap().as_deref(), was);
+        assert_eq!(writer.get(&key.to_be_bytes()).unwrap().as_deref(), is);
+    }
+    assert_eq!((keys(&*reader), keys(&*writer)), (10, 10));
+
+    // The writer's is for one commit; the reader's stays.
+    apply(&store, 30);
+    assert_eq!(writer.get(b"x"), Err(StoreFailure::Conflict));
+    assert_eq!(keys(&*reader), 10);
+    assert_eq!(keys(&*store.open_settled().unwrap()), 10);
+}
+
+#[test]
 fn a_relaxed_commit_shows_at_once_and_a_failed_sync_takes_it_as_a_crash_would() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(&directory);
@@ -175,9 +244,8 @@ fn records_behind_a_torn_one_do_not_come_back() {
         };
         log.length()
     };
-    for key in 2..5 {
-        apply(&store, key);
-    }
+    let last = (2..5).map(|key| apply(&store, key)).last().unwrap();
+    store.settle(last, Durability::Relaxed).unwrap();
     // What a crash of the machine can leave of records that were not synced: the second of four is torn.
     let copy = tempfile::tempdir().unwrap();
     let path = copy.path().join("database");

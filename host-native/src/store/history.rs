@@ -152,7 +152,7 @@ impl History {
 }
 
 fn newest(store: &dyn Store) -> Result<Point, StoreFailure> {
-    let snapshot = store.open()?;
+    let snapshot = store.open_to_write()?;
     Ok(Point {
         version: snapshot.version(),
         generation: snapshot.generation(),
@@ -162,6 +162,10 @@ fn newest(store: &dyn Store) -> Result<Point, StoreFailure> {
 impl Store for History {
     fn open(&self) -> Result<Box<dyn Snapshot>, StoreFailure> {
         self.store.open()
+    }
+
+    fn open_to_write(&self) -> Result<Box<dyn Snapshot>, StoreFailure> {
+        self.store.open_to_write()
     }
 
     fn open_settled(&self) -> Result<Box<dyn Snapshot>, StoreFailure> {
@@ -184,7 +188,7 @@ impl Store for History {
     fn commit(&self, snapshot: u64, writes: &[u8]) -> Result<u64, StoreFailure> {
         let base = Point {
             version: snapshot,
-            generation: self.store.open()?.generation(),
+            generation: self.store.open_to_write()?.generation(),
         };
         let mut state = self.lock();
         let version = self.store.commit(snapshot, writes)?;

@@ -40,7 +40,6 @@ const GROWTH: u64 = 1 << 20;
 /// One commit as the log has it.
 #[derive(Debug)]
 pub(super) struct Record {
-    pub(super) version: u64,
     pub(super) writes: Vec<u8>,
 }
 
@@ -63,8 +62,8 @@ pub(super) struct Log {
     end: u64,
     /// How far the file is filled, with records or zeros.
     filled: u64,
-    /// The bytes of one record while it is put together; kept to save its allocation.
-    buffer: Vec<u8>,
+    /// The last records, which the file does not have yet.
+    unwritten: Vec<u8>,
 }
 
 impl Log {
@@ -91,7 +90,7 @@ impl Log {
             salt: recovered.salt,
             end: recovered.end,
             filled: length,
-            buffer: Vec::new(),
+            unwritten: Vec::new(),
         };
         // What a crash left behind the last good record must not be found when the next one
         // is torn.
@@ -122,8 +121,11 @@ impl Log {
         Arc::clone(&self.file)
     }
 
-    /// Appends one commit, which is on the disk when the file is synced. After an error
-    /// the log is as it was, unless the error is `Closed`.
+    /// Appends one commit, for which the file has room then. It is there when it is [written](Log::write), and on the disk
+    /// when the file is synced.
+    ///
+    /// # Errors
+    /// Then the log is as it was.
     pub(super) fn append(
         &mut self,
         version: u64,
@@ -135,51 +137,55 @@ impl Log {
             .filter(|length| length & ALL_BEFORE_SYNCED == 0);
         let length =
             length.ok_or_else(|| StoreFailure::Io("a commit of 2 GiB or more".to_owned()))?;
+        let end = self.end + (RECORD_HEADER + writes.len()) as u64;
+        self.fill(end + TERMINATOR.len() as u64)?;
         let marked = length
             | if all_before_synced {
                 ALL_BEFORE_SYNCED
             } else {
                 0
             };
-        self.buffer.clear();
-        self.buffer.extend_from_slice(&[0; 4]);
-        self.buffer.extend_from_slice(&marked.to_le_bytes());
-        self.buffer
+        let start = self.unwritten.len();
+        self.unwritten.extend_from_slice(&[0; 4]);
+        self.unwritten.extend_from_slice(&marked.to_le_bytes());
+        self.unwritten
             .extend_from_slice(&(version ^ self.salt).to_le_bytes());
-        self.buffer.extend_from_slice(writes);
-        let checksum = checksum(self.salt, &self.buffer[4..]);
-        self.buffer[..4].copy_from_slice(&checksum.to_le_bytes());
-        let next = self.end + self.buffer.len() as u64;
-        self.buffer.extend_from_slice(&TERMINATOR);
-
-        if let Err(error) = self.write() {
-            return Err(match self.erase_end() {
-                Ok(()) => error.into(),
-                Err(second) => StoreFailure::Closed(format!(
-                    "writing the log failed ({error}), and so did taking the commit back \
-                     ({second}); whether it took place shows when the database is opened again"
-                )),
-            });
-        }
-        self.end = next;
+        self.unwritten.extend_from_slice(writes);
+        let checksum = checksum(self.salt, &self.unwritten[start + 4..]);
+        self.unwritten[start..start + 4].copy_from_slice(&checksum.to_le_bytes());
+        self.end = end;
         Ok(())
     }
 
-    fn write(&mut self) -> io::Result<()> {
-        let until = self.end + self.buffer.len() as u64;
+    /// Makes room in the file, so that a full disk refuses a commit before it shows anywhere.
+    fn fill(&mut self, until: u64) -> io::Result<()> {
         if until > self.filled {
             let filled = until.next_multiple_of(GROWTH);
-            let zeros = vec![0; (filled - until) as usize];
-            self.file.write_all_at(&zeros, until)?;
+            let zeros = vec![0; (filled - self.filled) as usize];
+            self.file.write_all_at(&zeros, self.filled)?;
             self.filled = filled;
         }
-        self.file.write_all_at(&self.buffer, self.end)
+        Ok(())
     }
 
-    /// Takes the last record back, which must be the last thing that was appended.
-    pub(super) fn take_back(&mut self, length_before: u64) -> io::Result<()> {
-        self.end = length_before;
-        self.erase_end()
+    /// Gives the system the records that it does not have yet.
+    ///
+    /// # Errors
+    /// Then nothing is known of those, but that they are not synced.
+    pub(super) fn write(&mut self) -> io::Result<()> {
+        if self.unwritten.is_empty() {
+            return Ok(());
+        }
+        let start = self.end - self.unwritten.len() as u64;
+        self.unwritten.extend_from_slice(&TERMINATOR);
+        let written = self.file.write_all_at(&self.unwritten, start);
+        self.unwritten.clear();
+        written
+    }
+
+    /// Forgets the records that were not written: they are taken back.
+    pub(super) fn forget_unwritten(&mut self) {
+        self.unwritten.clear();
     }
 
     /// Makes what follows the last record no record, durably.
@@ -195,6 +201,7 @@ impl Log {
 
     /// Begins anew. The tree must hold every commit of the log durably.
     pub(super) fn restart(&mut self) {
+        self.unwritten.clear();
         self.end = HEADER;
     }
 
@@ -268,7 +275,6 @@ pub(super) fn recover(path: &Path, version: u64) -> Result<Recovered, StoreFailu
         if record.version == newest + 1 {
             newest = record.version;
             recovered.records.push(Record {
-                version: newest,
                 writes: record.writes.to_vec(),
             });
             recovered.end = end as u64;

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use redb::backends::InMemoryBackend;
 
 use super::tree::Tree;
-use super::{Snapshot, Store, StoreFailure};
+use super::{Snapshot, Store, StoreFailure, recent};
 
 /// A store in memory: the B-tree of [`DiskStore`](super::DiskStore) without a disk.
 pub struct MemoryStore {
@@ -41,7 +41,7 @@ impl MemoryStore {
 
 impl Store for MemoryStore {
     fn open(&self) -> Result<Box<dyn Snapshot>, StoreFailure> {
-        self.with(|tree| Ok(Box::new(tree.snapshot(0)?) as Box<dyn Snapshot>))
+        self.with(|tree| Ok(Box::new(tree.snapshot(u64::MAX, 0)?) as Box<dyn Snapshot>))
     }
 
     fn commit(&self, snapshot: u64, writes: &[u8]) -> Result<u64, StoreFailure> {
@@ -49,8 +49,9 @@ impl Store for MemoryStore {
             if tree.version() != snapshot {
                 return Err(StoreFailure::Conflict);
             }
-            let prepared = tree.prepare(snapshot + 1, writes)?;
-            tree.commit(prepared, false)?;
+            recent::check(writes)?;
+            tree.write(writes);
+            tree.flush(tree.version())?;
             Ok(snapshot + 1)
         })
     }

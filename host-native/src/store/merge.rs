@@ -27,6 +27,54 @@ pub(super) fn upper(end: &[u8]) -> Bound<&[u8]> {
     }
 }
 
+/// As [`Snapshot::get_many`], with what was written in place of what is there. Tells each key that nothing was written at.
+pub(super) fn get_many(
+    base: &dyn Snapshot,
+    overlay: &Overlay,
+    keys: &[u8],
+    mut below: impl FnMut(&[u8]),
+) -> Result<Vec<u8>, StoreFailure> {
+    let keys: Vec<_> = pack::keys(keys)
+        .collect::<Result<_, _>>()
+        .map_err(|_| StoreFailure::malformed("keys"))?;
+    let mut asked = Vec::new();
+    for key in keys.iter().filter(|key| !overlay.contains_key(**key)) {
+        below(key);
+        pack::put_bytes(&mut asked, key);
+    }
+    let answered = base.get_many(&asked)?;
+    let mut answers = pack::values(&answered);
+    let mut values = Vec::new();
+    for key in keys {
+        let value = match overlay.get(key) {
+            Some(written) => written.as_deref(),
+            None => answers
+                .next()
+                .and_then(Result::ok)
+                .ok_or_else(|| StoreFailure::malformed("values"))?,
+        };
+        pack::put_optional(&mut values, value);
+    }
+    Ok(values)
+}
+
+/// As [`Snapshot::count`], with what was written in place of what is there.
+pub(super) fn count(
+    base: &dyn Snapshot,
+    overlay: &Overlay,
+    start: &[u8],
+    end: &[u8],
+) -> Result<u64, StoreFailure> {
+    let mut count = base.count(start, end)?;
+    if end.is_empty() || start < end {
+        for (key, written) in overlay.range::<[u8], _>((Bound::Included(start), upper(end))) {
+            let was = base.get(key)?.is_some();
+            count = count - u64::from(was) + u64::from(written.is_some());
+        }
+    }
+    Ok(count)
+}
+
 /// As [`Snapshot::scan`], with what was written in place of what is there. The limits are the entries and the bytes of a page.
 pub(super) fn scan(
     base: &dyn Snapshot,

@@ -10,6 +10,7 @@
 
 mod directory;
 mod disk;
+mod entries;
 mod failure;
 mod file;
 mod history;
@@ -21,9 +22,11 @@ pub mod pack;
 mod press;
 mod progress;
 mod reads;
+mod recent;
 mod transaction;
 mod tree;
 mod value;
+mod writer;
 
 pub use directory::OpenError;
 pub use disk::{DiskOptions, DiskStore};
@@ -82,6 +85,15 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// As [`open`](Store::open).
     fn open_settled(&self) -> Result<Box<dyn Snapshot>, StoreFailure> {
+        self.open()
+    }
+
+    /// As [`open`](Store::open), for who is the only one that commits as long as it is open, and quicker in a row of
+    /// commits. After a commit, what is read from it is [`StoreFailure::Conflict`].
+    ///
+    /// # Errors
+    /// As [`open`](Store::open).
+    fn open_to_write(&self) -> Result<Box<dyn Snapshot>, StoreFailure> {
         self.open()
     }
 

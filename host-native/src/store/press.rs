@@ -109,7 +109,7 @@ fn run((queue, changed): &(Mutex<Queue>, Condvar), place: &dyn Place) {
 fn batch(keys: &mut Keys, on_tree: &mut dyn FnMut(&mut Work<'_>)) {
     let mut snapshot = None;
     on_tree(&mut |tree| {
-        snapshot = Some(tree.snapshot(0)?);
+        snapshot = Some(tree.snapshot(0, 0)?);
         Ok(())
     });
     let Some(snapshot) = snapshot else {

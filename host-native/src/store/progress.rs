@@ -8,7 +8,6 @@
 //! seen them but those that were applied before a relaxed one. Their numbers are given again, to other commits. So a number
 //! names a commit only together with its generation, which is another one after each failure.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::tree::TreeSnapshot;
@@ -35,8 +34,6 @@ struct State {
     syncing: bool,
     /// The tree as of the newest settled commit, if somebody has asked for it.
     shown: Option<Arc<TreeSnapshot>>,
-    /// The tree as of commits that are not settled.
-    coming: VecDeque<Arc<TreeSnapshot>>,
 }
 
 impl State {
@@ -45,14 +42,7 @@ impl State {
             return;
         }
         self.settled = settled;
-        while self
-            .coming
-            .front()
-            .is_some_and(|next| next.version <= settled)
-        {
-            self.shown = self.coming.pop_front();
-        }
-        // Of a commit that no snapshot was made of, the next reader makes one.
+        // The next reader makes one of the new one.
         if self
             .shown
             .as_ref()
@@ -93,7 +83,6 @@ impl Progress {
     pub(super) fn opened(&self, version: u64, durable_end: Option<u64>) {
         let mut state = self.lock();
         state.shown = None;
-        state.coming.clear();
         if version < state.newest {
             // The files have lost what was applied: no caller may take it for done.
             let why = StoreFailure::Io(
@@ -112,12 +101,8 @@ impl Progress {
     }
 
     /// A commit was applied.
-    pub(super) fn applied(&self, snapshot: Option<TreeSnapshot>, version: u64) {
-        let mut state = self.lock();
-        state.newest = version;
-        if let Some(snapshot) = snapshot {
-            state.coming.push_back(Arc::new(snapshot));
-        }
+    pub(super) fn applied(&self, version: u64) {
+        self.lock().newest = version;
     }
 
     /// All up to a commit are on the disk. Nothing happens if that commit was taken back meanwhile.
@@ -151,7 +136,11 @@ impl Progress {
     pub(super) fn forget(&self) {
         let mut state = self.lock();
         state.shown = None;
-        state.coming.clear();
+    }
+
+    /// The newest settled commit.
+    pub(super) fn settled(&self) -> u64 {
+        self.lock().settled
     }
 
     /// The tree for readers, if it is at hand, or else the newest settled commit.
@@ -212,7 +201,6 @@ fn end(state: &mut State, outlived: u64, why: StoreFailure) {
     state.durable = state.durable.min(outlived);
     state.settled = state.settled.min(outlived);
     state.shown = None;
-    state.coming.clear();
 }
 
 /// Somebody syncs the log.

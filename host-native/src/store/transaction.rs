@@ -4,7 +4,6 @@
 //! read of the snapshot is noted, so that this commit can tell whether it would still be read.
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -313,30 +312,11 @@ impl Snapshot for ForkSnapshot {
 
     fn get_many(&self, keys: &[u8]) -> Result<Vec<u8>, StoreFailure> {
         self.with(|base, overlay, mut reads| {
-            let keys: Vec<_> = pack::keys(keys)
-                .collect::<Result<_, _>>()
-                .map_err(|_| StoreFailure::malformed("keys"))?;
-            let mut asked = Vec::new();
-            for key in keys.iter().filter(|key| !overlay.contains_key(**key)) {
+            merge::get_many(base, overlay, keys, |key| {
                 if let Some(reads) = &mut reads {
                     reads.key(key);
                 }
-                pack::put_bytes(&mut asked, key);
-            }
-            let answered = base.get_many(&asked)?;
-            let mut answers = pack::values(&answered);
-            let mut values = Vec::new();
-            for key in keys {
-                let value = match overlay.get(key) {
-                    Some(written) => written.as_deref(),
-                    None => answers
-                        .next()
-                        .and_then(Result::ok)
-                        .ok_or_else(|| StoreFailure::malformed("values"))?,
-                };
-                pack::put_optional(&mut values, value);
-            }
-            Ok(values)
+            })
         })
     }
 
@@ -366,14 +346,7 @@ impl Snapshot for ForkSnapshot {
 
     fn count(&self, start: &[u8], end: &[u8]) -> Result<u64, StoreFailure> {
         self.with(|base, overlay, reads| {
-            let mut count = base.count(start, end)?;
-            if end.is_empty() || start < end {
-                let upper = merge::upper(end);
-                for (key, written) in overlay.range::<[u8], _>((Bound::Included(start), upper)) {
-                    let was = base.get(key)?.is_some();
-                    count = count - u64::from(was) + u64::from(written.is_some());
-                }
-            }
+            let count = merge::count(base, overlay, start, end)?;
             if let Some(reads) = reads {
                 reads.range(start, end);
             }

@@ -1,8 +1,7 @@
 //! The B-tree: a redb file (or memory) with the entries and the number of the last commit in
-//! it, which are always written in one redb transaction.
+//! it, which are always written in one redb transaction; and the commits that it does not have yet.
 
 use std::fs::OpenOptions;
-use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -12,8 +11,9 @@ use redb::{
     TableDefinition, WriteTransaction,
 };
 
+use super::entries;
 use super::file::{Seal, SealedFile};
-use super::press::Keys;
+use super::recent::Recent;
 use super::value::{self, Compression};
 use super::{Direction, Snapshot, StoreFailure, pack};
 
@@ -40,11 +40,15 @@ pub(super) fn guard<T>(run: impl FnOnce() -> Result<T, StoreFailure>) -> Result<
     })
 }
 
-/// The tree, and the number of the last commit in it.
+/// The tree, above it the commits that it has not yet, and the number of the last one.
 pub(super) struct Tree {
+    recent: Recent,
+    /// The file's entries, to be read from below the recent commits. It has to go before the database does.
+    below: Option<Arc<TreeSnapshot>>,
     database: Database,
-    version: u64,
-    /// Whether there is anything that a crash would take away.
+    /// The last commit that the file has.
+    flushed: u64,
+    /// Whether the file has anything that a crash would take away.
     unsynced: bool,
     seal: Seal,
 }
@@ -89,14 +93,6 @@ impl Change {
         }
         Ok(())
     }
-}
-
-/// A commit that shows nowhere yet; dropping it takes it back.
-pub(super) struct Prepared {
-    transaction: WriteTransaction,
-    version: u64,
-    /// The keys of values that are worth compressing.
-    pub(super) large: Keys,
 }
 
 impl Tree {
@@ -145,50 +141,92 @@ impl Tree {
             transaction.open_table(STATE)?.insert(VERSION, 0)?;
             transaction.commit()?;
             return Ok(Self {
+                recent: Recent::default(),
+                below: None,
                 database,
-                version: 0,
+                flushed: 0,
                 unsynced: false,
                 seal: Seal::default(),
             });
         };
         Ok(Self {
+            recent: Recent::default(),
+            below: None,
             database,
-            version,
+            flushed: version,
             unsynced: false,
             seal: Seal::default(),
         })
     }
 
+    /// The number of the newest commit.
     pub(super) fn version(&self) -> u64 {
-        self.version
+        self.recent.version().unwrap_or(self.flushed)
     }
 
-    /// Applies packed writes as commit `version`, without showing them.
+    /// The newest commit that snapshots can show no longer without those before it.
+    pub(super) fn flushed(&self) -> u64 {
+        self.flushed
+    }
+
+    /// The commits that are not in the file.
+    pub(super) fn recent(&self) -> &Recent {
+        &self.recent
+    }
+
+    /// Adds packed writes that were [checked](super::recent::check) as the next commit. The file gets them later: see
+    /// [`flush`](Tree::flush).
+    pub(super) fn write(&mut self, writes: &[u8]) {
+        self.recent.push(self.version() + 1, writes);
+    }
+
+    /// As [`write`](Tree::write), for a commit that is on the disk when this returns, with all before it.
+    pub(super) fn write_synced(&mut self, writes: &[u8]) -> Result<(), StoreFailure> {
+        self.bring(self.version() + 1, Some(writes), true)
+    }
+
+    /// Brings all commits up to one into the file. They are lost with the process, and stay lost until a later
+    /// [`sync`](Tree::sync).
     ///
     /// # Errors
-    /// Also for writes that are malformed or not strictly ascending.
-    pub(super) fn prepare(&self, version: u64, writes: &[u8]) -> Result<Prepared, StoreFailure> {
+    /// After one, the tree has to be opened again.
+    pub(super) fn flush(&mut self, version: u64) -> Result<(), StoreFailure> {
+        if version <= self.flushed || self.recent.version().is_none() {
+            return Ok(());
+        }
+        self.bring(version.min(self.version()), None, false)
+    }
+
+    /// Makes every commit so far durable.
+    pub(super) fn sync(&mut self) -> Result<(), StoreFailure> {
+        self.bring(self.version(), None, true)
+    }
+
+    /// Brings the recent commits up to one into the file, and then the writes of one that is not among them.
+    fn bring(
+        &mut self,
+        version: u64,
+        writes: Option<&[u8]>,
+        durable: bool,
+    ) -> Result<(), StoreFailure> {
+        // It goes first, so that the pages that only it sees are free.
+        self.below = None;
         let mut transaction = self.database.begin_write()?;
-        // A durable commit records which pages are free, so that opening after a crash is not
-        // a walk through the whole file.
-        transaction.set_quick_repair(true);
-        let mut large = Keys::new();
+        if durable {
+            // It records which pages are free, so that opening after a crash is not a walk through the whole file.
+            transaction.set_quick_repair(true);
+        } else {
+            transaction
+                .set_durability(Durability::None)
+                .map_err(|error| StoreFailure::Io(error.to_string()))?;
+        }
         let mut change = Change::default();
         {
             let mut entries = transaction.open_table(ENTRIES)?;
             let mut stored = Vec::new();
-            let mut last: Option<&[u8]> = None;
-            for entry in pack::entries(writes) {
-                let (key, value) = entry.map_err(|_| StoreFailure::malformed("writes"))?;
-                if last.is_some_and(|last| last >= key) {
-                    return Err(StoreFailure::malformed("writes: keys out of order"));
-                }
-                last = Some(key);
+            let mut write = |key: &[u8], value: Option<&[u8]>| -> Result<(), StoreFailure> {
                 let old = match value {
                     Some(value) => {
-                        if value.len() >= value::LEAST {
-                            large.insert(key.to_vec());
-                        }
                         value::put_plain(value, &mut stored);
                         entries.insert(key, &stored[..])?
                     }
@@ -197,49 +235,30 @@ impl Tree {
                 if let Some(old) = old {
                     change.count(old.value(), -1);
                 }
+                Ok(())
+            };
+            for (key, value) in self.recent.merged(version) {
+                write(key, value)?;
             }
-            transaction.open_table(STATE)?.insert(VERSION, version)?;
+            for entry in pack::entries(writes.unwrap_or_default()) {
+                let (key, value) = entry.map_err(|_| StoreFailure::malformed("writes"))?;
+                write(key, value)?;
+            }
+            if version != self.flushed {
+                transaction.open_table(STATE)?.insert(VERSION, version)?;
+            }
         }
         change.write(&transaction)?;
-        Ok(Prepared {
-            transaction,
-            version,
-            large,
-        })
-    }
-
-    /// Shows a prepared commit to every later snapshot. Unless it is `durable`, it is lost with the
-    /// process, and stays lost until a later durable one.
-    pub(super) fn commit(&mut self, prepared: Prepared, durable: bool) -> Result<(), StoreFailure> {
-        let Prepared {
-            mut transaction,
-            version,
-            large: _,
-        } = prepared;
-        if !durable {
-            transaction.set_quick_repair(false);
-            transaction
-                .set_durability(Durability::None)
-                .map_err(|error| StoreFailure::Io(error.to_string()))?;
-        }
         transaction.commit()?;
-        self.version = version;
+        self.flushed = version;
+        self.recent.forget(version);
         self.unsynced = !durable;
-        Ok(())
-    }
-
-    /// Makes every commit so far durable.
-    pub(super) fn sync(&mut self) -> Result<(), StoreFailure> {
-        let mut transaction = self.database.begin_write()?;
-        transaction.set_quick_repair(true);
-        transaction.commit()?;
-        self.unsynced = false;
         Ok(())
     }
 
     /// Whether there is anything that a crash would take away.
     pub(super) fn is_unsynced(&self) -> bool {
-        self.unsynced
+        self.unsynced || self.recent.version().is_some()
     }
 
     /// Stores values in another form, where they are still what they were; nothing that can be read changes.
@@ -271,7 +290,7 @@ impl Tree {
         Ok(())
     }
 
-    /// What compression has saved.
+    /// What compression has saved in the file.
     pub(super) fn compression(&self) -> Result<Compression, StoreFailure> {
         let state = self.database.begin_read()?.open_table(STATE)?;
         let get = |name| -> Result<u64, StoreFailure> {
@@ -286,21 +305,39 @@ impl Tree {
 
     /// Checks all checksums. False if something had to be repaired.
     pub(super) fn verify(&mut self) -> Result<bool, StoreFailure> {
+        self.below = None;
         Ok(self.database.check_integrity()?)
     }
 
     /// Closes the file; snapshots that are still open fail from here on.
-    pub(super) fn close(self) -> Result<(), StoreFailure> {
+    pub(super) fn close(mut self) -> Result<(), StoreFailure> {
+        self.below = None;
         Ok(self.database.close()?)
     }
 
-    pub(super) fn snapshot(&self, generation: u64) -> Result<TreeSnapshot, StoreFailure> {
+    /// The tree as of commit `version`, or as of the last one that is [`flushed`](Tree::flushed) if that is later.
+    pub(super) fn snapshot(
+        &mut self,
+        version: u64,
+        generation: u64,
+    ) -> Result<TreeSnapshot, StoreFailure> {
+        self.flush(version)?;
         let transaction = self.database.begin_read()?;
         Ok(TreeSnapshot {
             entries: transaction.open_table(ENTRIES)?,
-            version: self.version,
+            version: self.flushed,
             generation,
         })
+    }
+
+    /// What is below the recent commits, until one of them is flushed.
+    pub(super) fn below(&mut self) -> Result<Arc<TreeSnapshot>, StoreFailure> {
+        if let Some(below) = &self.below {
+            return Ok(Arc::clone(below));
+        }
+        let below = Arc::new(self.snapshot(self.flushed, 0)?);
+        self.below = Some(Arc::clone(&below));
+        Ok(below)
     }
 }
 
@@ -328,9 +365,6 @@ fn upgrade(database: &Database) -> Result<(), StoreFailure> {
     Ok(())
 }
 
-/// The entries of a range.
-type Entries = redb::Range<'static, &'static [u8], &'static [u8]>;
-
 /// The tree at one moment.
 pub(super) struct TreeSnapshot {
     entries: ReadOnlyTable<&'static [u8], &'static [u8]>,
@@ -352,21 +386,6 @@ impl TreeSnapshot {
             let value = value::open(stored)?;
             Ok((value.len() >= value::LEAST).then(|| value.into_owned()))
         })
-    }
-
-    /// The entries of a range, or nothing where it is empty or reversed.
-    fn range(&self, start: &[u8], end: &[u8]) -> Result<Option<Entries>, StoreFailure> {
-        if !end.is_empty() && start >= end {
-            return Ok(None);
-        }
-        let end = if end.is_empty() {
-            Bound::Unbounded
-        } else {
-            Bound::Excluded(end)
-        };
-        Ok(Some(
-            self.entries.range::<&[u8]>((Bound::Included(start), end))?,
-        ))
     }
 }
 
@@ -416,26 +435,11 @@ impl Snapshot for TreeSnapshot {
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreFailure> {
-        guard(|| match self.entries.get(key)? {
-            Some(stored) => Ok(Some(value::open(stored.value())?.into_owned())),
-            None => Ok(None),
-        })
+        guard(|| entries::get(&self.entries, key))
     }
 
     fn get_many(&self, keys: &[u8]) -> Result<Vec<u8>, StoreFailure> {
-        guard(|| {
-            let mut values = Vec::new();
-            for key in pack::keys(keys) {
-                let key = key.map_err(|_| StoreFailure::malformed("keys"))?;
-                match self.entries.get(key)? {
-                    Some(stored) => {
-                        pack::put_optional(&mut values, Some(&value::open(stored.value())?));
-                    }
-                    None => pack::put_optional(&mut values, None),
-                }
-            }
-            Ok(values)
-        })
+        guard(|| entries::get_many(&self.entries, keys))
     }
 
     fn scan(
@@ -446,38 +450,11 @@ impl Snapshot for TreeSnapshot {
         max_entries: u32,
         max_bytes: u32,
     ) -> Result<Vec<u8>, StoreFailure> {
-        guard(|| {
-            let mut page = Vec::new();
-            let Some(mut range) = self.range(start, end)? else {
-                return Ok(page);
-            };
-            for _ in 0..max_entries.max(1) {
-                let entry = match direction {
-                    Direction::Forward => range.next(),
-                    Direction::Backward => range.next_back(),
-                };
-                let Some(entry) = entry else { break };
-                let (key, value) = entry?;
-                pack::put_entry(&mut page, key.value(), Some(&value::open(value.value())?));
-                if page.len() >= max_bytes as usize {
-                    break;
-                }
-            }
-            Ok(page)
-        })
+        let limits = (max_entries, max_bytes);
+        guard(|| entries::scan(&self.entries, start, end, direction, limits))
     }
 
     fn count(&self, start: &[u8], end: &[u8]) -> Result<u64, StoreFailure> {
-        guard(|| {
-            let Some(range) = self.range(start, end)? else {
-                return Ok(0);
-            };
-            let mut count = 0;
-            for entry in range {
-                entry?;
-                count += 1;
-            }
-            Ok(count)
-        })
+        guard(|| entries::count(&self.entries, start, end))
     }
 }
