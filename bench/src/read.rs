@@ -66,6 +66,7 @@ pub fn all(bench: &mut Bench, documents: u64) -> Outcome<()> {
         queries.push((team_number, query, reads));
     }
     let length = db.raw().queries_run(&queries[0].1)?.len();
+    // Each looks for another team in its turn: none finds in the processor's caches what the one before it has read.
     let times = medians(
         TIMES,
         &mut [
@@ -75,12 +76,13 @@ pub fn all(bench: &mut Bench, documents: u64) -> Outcome<()> {
                 Ok(())
             },
             &mut |turn| {
-                assert!(replay(spy.store(), &queries[turn].2)? > 1000);
+                assert!(replay(spy.store(), &queries[(turn + TIMES / 3) % TIMES].2)? > 1000);
                 Ok(())
             },
             &mut |turn| {
                 if let Some(sqlite) = &sqlite {
-                    assert_eq!(sqlite.team(queries[turn].0)?.0 as u64, TEAM);
+                    let (team, ..) = queries[(turn + TIMES / 3 * 2) % TIMES];
+                    assert_eq!(sqlite.team(team)?.0 as u64, TEAM);
                 }
                 Ok(())
             },

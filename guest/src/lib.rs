@@ -19,7 +19,7 @@ pub mod name;
 pub mod query;
 
 pub use archive::ArchivePage;
-pub use cu_core::{bytes, error, key, pack, store, value};
+pub use cu_core::{bytes, error, key, pack, print, store, value};
 pub use engine::{Engine, IndexInfo, ScanPage, ScanRange, TableInfo};
 pub use error::{Error, Result};
 pub use function::{CallStatistics, FunctionInfo};

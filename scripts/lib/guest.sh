@@ -104,8 +104,8 @@ use_guest_toolchain() {
         '-Dlua_writestring(s,l)=((void)0)'
         '-Dlua_writeline()=((void)0)'
         '-Dlua_writestringerror(s,p)=((void)0)'
-        # Compared bytes are counted, and NaN is written without its sign: guest/src/lua/wrap.rs and
-        # guest/component/src/link.rs.
+        # Compared bytes are counted, and numbers are written by our own: guest/src/lua/wrap.rs and
+        # guest/component/src/number.rs.
         -Dstrcoll=cu_strcoll
         -Dmemcmp=cu_memcmp
         -Dsnprintf=cu_snprintf

@@ -15,6 +15,7 @@
 
 #include <setjmp.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "lua.h"
 
@@ -22,6 +23,7 @@
 #include "ldebug.h"
 #include "ldo.h"
 #include "lobject.h"
+#include "lopcodes.h"
 #include "lstate.h"
 #include "lstring.h"
 #include "ltm.h"
@@ -62,12 +64,65 @@ static cu_always inline l_noret cu_throw(lua_State *L, int code) {
   __builtin_wasm_throw(1, &thrown);
 }
 
-/* `luaD_throw(L, LUA_ERRRUN)` and `luaD_throw(L, LUA_YIELD)` become `cu_throw`, whatever else is called so stays. */
+/*
+** A coroutine that yields leaves its frames in C by returning, where there are only three and they know of it: `coroutine.yield` was
+** called by a Lua function in the loop of instructions that `lua_resume` itself has begun (here, no call in C counts). All the
+** state of a coroutine is in its Lua stack, so that returning leaves the same behind as an exception does. On the way, `luaD_poscall`
+** does not finish the call, and the loop of instructions ends where it looks for a hook. Any other yield takes the exception.
+*/
+static struct {
+  lua_State *state;
+  l_uint32 calls;
+} cu_resumed;
+
+static cu_always inline void cu_yield(lua_State *L, int code) {
+  CallInfo *call = L->ci, *caller = call->previous;
+  if (L == cu_resumed.state && L->nCcalls == cu_resumed.calls && !isLua(call) && isLua(caller) &&
+      GET_OPCODE(caller->u.l.savedpc[-1]) == OP_CALL)
+    return;
+  cu_throw(L, code);
+}
+
+/*
+** Some names become another function in calls whose last argument is written so; the definition, and whatever else is
+** called with it, stays.
+*/
 #define cu_second_of(first, second, ...) second
 #define cu_second(...) cu_second_of(__VA_ARGS__)
 #define cu_road_LUA_ERRRUN 0, cu_throw
-#define cu_road_LUA_YIELD 0, cu_throw
+#define cu_road_LUA_YIELD 0, cu_yield
 #define luaD_throw(L, code) cu_second(cu_road_##code, luaD_throw, 0)(L, code)
+
+#define cu_finish_n 0, cu_finish
+#define luaD_poscall(L, call, results) cu_second(cu_finish_##results, luaD_poscall, 0)(L, call, results)
+#define cu_finish(L, call, results)                                     \
+  do {                                                                  \
+    if (!__builtin_strcmp(__FILE_NAME__, "ldo.c") && (L)->status == LUA_YIELD) { \
+      if (isLua((call)->previous))                                      \
+        (call)->previous->u.l.trap = 1;                                 \
+    } else                                                              \
+      (luaD_poscall)(L, call, results);                                 \
+  } while (0)
+
+#define cu_look_pc 0, cu_look
+#define luaG_traceexec(L, pc) cu_second(cu_look_##pc, luaG_traceexec, 0)(L, pc)
+#define cu_look(L, pc)             \
+  ({                               \
+    if ((L)->status == LUA_YIELD) { \
+      ci->u.l.trap = 0;            \
+      return;                      \
+    }                              \
+    (luaG_traceexec)(L, pc);       \
+  })
+
+/* What `resume` calls at its end, `LUAI_TRY` does. */
+static void resume(lua_State *L, void *arguments);
+static void unroll(lua_State *L, void *unused);
+static void finishCcall(lua_State *L, CallInfo *call);
+#define cu_unroll_NULL 0, cu_unrolled
+#define cu_unrolled(L, unused) ((void)0)
+#define unroll(L, unused) cu_second(cu_unroll_##unused, unroll, 0)(L, unused)
+#define cu_resumes(f) ((f) == resume || (f) == (unroll))
 
 /* For other files than lapi.c, whose own definition replaces this one there. */
 extern inline __attribute__((gnu_inline, always_inline)) int lua_error(lua_State *L) {
@@ -98,13 +153,30 @@ struct cu_call {
   _Static_assert(offsetof(struct lua_longjmp, b) == offsetof(struct cu_catcher, buffer) &&    \
                      offsetof(struct lua_longjmp, status) == offsetof(struct cu_catcher, status), \
                  "cu_catcher is another struct than lua_longjmp");                            \
+  __typeof__(cu_resumed) resumed = cu_resumed;                                                \
   if (setjmp((c)->b) == 0) {                                                                  \
     if (f == cu_is_call)                                                                      \
       luaD_callnoyield(L, ((struct cu_call *)ud)->function, ((struct cu_call *)ud)->results); \
-    else {                                                                                    \
+    else if (cu_resumes(f)) {                                                                 \
+      CallInfo *call;                                                                         \
+      cu_resumed.state = L;                                                                   \
+      cu_resumed.calls = L->nCcalls;                                                          \
+      if (f == resume)                                                                        \
+        resume(L, ud);                                                                        \
+      while (L->status != LUA_YIELD && (call = L->ci) != &L->base_ci) {                       \
+        if (isLua(call)) {                                                                    \
+          luaV_finishOp(L);                                                                   \
+          luaV_execute(L, call);                                                              \
+        } else                                                                                \
+          finishCcall(L, call);                                                               \
+      }                                                                                       \
+      (c)->status = L->status;                                                                \
+    } else {                                                                                  \
       a                                                                                       \
     }                                                                                         \
-  }
+  }                                                                                           \
+  if (cu_resumes(f))                                                                          \
+    cu_resumed = resumed;
 #define luai_jmpbuf jmp_buf
 
 /* Each file has this, and the linker takes one: values on the stack, of which each call that is under way has at least one. */
@@ -119,3 +191,17 @@ __attribute__((weak)) unsigned cu_calls_kept(lua_State *L) { return L->nci; }
 int cu_integer_text(char *text, long long number);
 #undef lua_integer2str
 #define lua_integer2str(s, sz, n) cu_integer_text((s), (n))
+
+/* So does its `strspn`, which `string.format` calls for each conversion: with a table of all bytes. */
+static inline size_t cu_span(const char *text, const char *set) {
+  size_t length = 0;
+  for (; text[length] != '\0'; length++) {
+    const char *one = set;
+    while (*one != '\0' && *one != text[length])
+      one++;
+    if (*one == '\0')
+      break;
+  }
+  return length;
+}
+#define strspn(text, set) cu_span((text), (set))

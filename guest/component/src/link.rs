@@ -12,7 +12,7 @@
 //! flags in `scripts/lib/guest.sh`: FILE then tells which object pulled which member for which symbol.
 //! Post-processing the finished module was the other way; it would have carried the code along.
 
-use std::ffi::{CStr, c_char, c_int, c_long, c_void};
+use std::ffi::{c_char, c_int, c_long, c_void};
 use std::ptr;
 
 use wasip2::clocks::{monotonic_clock, wall_clock};
@@ -84,34 +84,6 @@ static stdin: Stream = Stream(ptr::null_mut());
 #[unsafe(no_mangle)]
 extern "C" fn exit(_status: c_int) -> ! {
     std::process::abort()
-}
-
-// SAFETY: C's own; a list of arguments is a pointer to them.
-unsafe extern "C" {
-    fn vsnprintf(out: *mut c_char, size: usize, format: Text, arguments: *mut c_void) -> c_int;
-}
-
-/// C's `snprintf`, for Lua: a processor sets the sign of NaN as it likes, so none is shown. Each of Lua's
-/// formats has one argument.
-// SAFETY: the build renames Lua's calls to this; what C passes behind `...` comes as a pointer.
-#[unsafe(no_mangle)]
-unsafe extern "C" fn cu_snprintf(
-    out: *mut c_char,
-    size: usize,
-    format: Text,
-    arguments: *mut c_void,
-) -> c_int {
-    // SAFETY: the format ends with a zero byte, and its conversion says what the argument is.
-    unsafe {
-        let conversion = CStr::from_ptr(format).to_bytes().last();
-        if conversion.is_some_and(|letter| b"aAeEfFgG".contains(letter)) {
-            let number = arguments.cast::<f64>();
-            if (*number).is_nan() {
-                *number = f64::NAN;
-            }
-        }
-        vsnprintf(out, size, format, arguments)
-    }
 }
 
 /// C's `struct timespec`.

@@ -43,7 +43,7 @@ pub fn sort_in_steps<E>(
                 };
                 let Some(row) = next else { break };
                 merged.push(std::mem::take(row));
-                if merged.len() % RUN == 0 {
+                if merged.len().is_multiple_of(RUN) {
                     step(RUN)?;
                 }
             }

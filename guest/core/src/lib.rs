@@ -7,5 +7,6 @@ pub mod bytes;
 pub mod error;
 pub mod key;
 pub mod pack;
+pub mod print;
 pub mod store;
 pub mod value;

@@ -261,7 +261,7 @@ impl<'a> Saver<'a> {
                 return Err(crate::lua::encode::too_large().under(&self.place_of(at)));
             }
             rows.push(row);
-            if rows.len() % STEP == 0 {
+            if rows.len().is_multiple_of(STEP) {
                 self.context.charge(STEP as i64)?;
             }
         }

@@ -131,7 +131,7 @@ fn push_container(stack: Stack, context: &Context, value: &[u8]) -> Result<()> {
 /// Charges now and then for elements: this is the one with the number.
 #[inline]
 fn look(context: &Context, number: usize) -> Result<()> {
-    if number % STEP != 0 {
+    if !number.is_multiple_of(STEP) {
         return Ok(());
     }
     context.check_memory()?;

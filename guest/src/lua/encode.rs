@@ -356,7 +356,7 @@ impl Encoder<'_, '_> {
         while stack.next(index) {
             shape.add(stack.to_integer(-2));
             stack.pop(1);
-            if shape.count() % STEP == 0 {
+            if shape.count().is_multiple_of(STEP) {
                 self.charge(STEP)?;
             }
         }

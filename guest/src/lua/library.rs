@@ -170,7 +170,9 @@ unsafe extern "C-unwind" fn format(state: *mut lua_State) -> c_int {
             b'p' => stack.raise(c"'%p' is not available: addresses differ from run to run"),
             conversion => {
                 argument += 1;
-                quiet_nan(stack, argument);
+                if b"aAeEfFgG".contains(&conversion) {
+                    quiet_nan(stack, argument);
+                }
                 let shown = matches!(
                     stack.kind(argument),
                     Kind::Table | Kind::Function | Kind::Thread

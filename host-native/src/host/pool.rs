@@ -44,6 +44,7 @@ pub(crate) struct Host {
 struct Readers {
     idle: Vec<Instance>,
     running: usize,
+    waiting: usize,
 }
 
 /// A place among the readers that run.
@@ -51,8 +52,12 @@ struct Place<'a>(&'a Host);
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        lock(&self.0.readers).running -= 1;
-        self.0.reader_is_free.notify_one();
+        let mut readers = lock(&self.0.readers);
+        readers.running -= 1;
+        // Telling nobody is a call of the system all the same.
+        if readers.waiting > 0 {
+            self.0.reader_is_free.notify_one();
+        }
     }
 }
 
@@ -147,10 +152,12 @@ impl Host {
         }
         let mut readers = lock(&self.readers);
         while readers.running >= self.settings.readers.max(1) {
+            readers.waiting += 1;
             readers = self
                 .reader_is_free
                 .wait(readers)
                 .unwrap_or_else(PoisonError::into_inner);
+            readers.waiting -= 1;
         }
         readers.running += 1;
         drop(readers);

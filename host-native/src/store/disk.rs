@@ -443,12 +443,12 @@ impl Store for DiskStore {
         let snapshot = guard(|| {
             // Readers see no more than what is settled, and the tree will have more than that.
             if let Err(settled) = progress.shown() {
-                progress.show(&Arc::new(tree.snapshot(settled, generation)?));
+                progress.show(&tree.snapshot(settled, generation)?);
             }
             tree.snapshot(tree.version(), generation)
         });
         match snapshot {
-            Ok(snapshot) => Ok(Box::new(snapshot)),
+            Ok(snapshot) => Ok(Box::new(SharedSnapshot(snapshot))),
             Err(error) => Err(self.fail(&mut state, error)),
         }
     }
@@ -486,7 +486,7 @@ impl Store for DiskStore {
                 continue;
             }
             let snapshot = match guard(|| parts.tree_mut().snapshot(settled, generation)) {
-                Ok(snapshot) => Arc::new(snapshot),
+                Ok(snapshot) => snapshot,
                 Err(error) => return Err(self.fail(&mut state, error)),
             };
             progress.show(&snapshot);

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use redb::backends::InMemoryBackend;
 
-use super::tree::Tree;
+use super::tree::{SharedSnapshot, Tree};
 use super::{Snapshot, Store, StoreFailure, recent};
 
 /// A store in memory: the B-tree of [`DiskStore`](super::DiskStore) without a disk.
@@ -41,7 +41,9 @@ impl MemoryStore {
 
 impl Store for MemoryStore {
     fn open(&self) -> Result<Box<dyn Snapshot>, StoreFailure> {
-        self.with(|tree| Ok(Box::new(tree.snapshot(u64::MAX, 0)?) as Box<dyn Snapshot>))
+        self.with(|tree| {
+            Ok(Box::new(SharedSnapshot(tree.snapshot(u64::MAX, 0)?)) as Box<dyn Snapshot>)
+        })
     }
 
     fn commit(&self, snapshot: u64, writes: &[u8]) -> Result<u64, StoreFailure> {

@@ -43,7 +43,8 @@ pub(super) fn guard<T>(run: impl FnOnce() -> Result<T, StoreFailure>) -> Result<
 /// The tree, above it the commits that it has not yet, and the number of the last one.
 pub(super) struct Tree {
     recent: Recent,
-    /// The file's entries, to be read from below the recent commits. It has to go before the database does.
+    /// The file's entries, as somebody has opened them, for all who do until the next write to it: opening takes as long as a
+    /// read does. That write lets go of it, since pages that a snapshot sees are not used again. It has to go before the database does.
     below: Option<Arc<TreeSnapshot>>,
     database: Database,
     /// The last commit that the file has.
@@ -264,6 +265,7 @@ impl Tree {
     /// Stores values in another form, where they are still what they were; nothing that can be read changes.
     /// It is lost with the process, as a commit that is not durable.
     pub(super) fn press(&mut self, values: &[Pressed]) -> Result<(), StoreFailure> {
+        self.below = None;
         let mut transaction = self.database.begin_write()?;
         transaction
             .set_durability(Durability::None)
@@ -320,24 +322,29 @@ impl Tree {
         &mut self,
         version: u64,
         generation: u64,
-    ) -> Result<TreeSnapshot, StoreFailure> {
+    ) -> Result<Arc<TreeSnapshot>, StoreFailure> {
         self.flush(version)?;
+        if let Some(there) = &self.below
+            && there.generation == generation
+        {
+            return Ok(Arc::clone(there));
+        }
         let transaction = self.database.begin_read()?;
-        Ok(TreeSnapshot {
+        let opened = Arc::new(TreeSnapshot {
             entries: transaction.open_table(ENTRIES)?,
             version: self.flushed,
             generation,
-        })
+        });
+        self.below = Some(Arc::clone(&opened));
+        Ok(opened)
     }
 
     /// What is below the recent commits, until one of them is flushed.
     pub(super) fn below(&mut self) -> Result<Arc<TreeSnapshot>, StoreFailure> {
-        if let Some(below) = &self.below {
-            return Ok(Arc::clone(below));
+        match &self.below {
+            Some(below) => Ok(Arc::clone(below)),
+            None => self.snapshot(self.flushed, 0),
         }
-        let below = Arc::new(self.snapshot(self.flushed, 0)?);
-        self.below = Some(Arc::clone(&below));
-        Ok(below)
     }
 }
 
