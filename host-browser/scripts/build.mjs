@@ -1,6 +1,6 @@
-/** Builds `dist/`: one script for browsers, one for Node, the core module, and the types. */
+/** Builds `dist/`: scripts for browsers, one for Node, the core module, and the types. */
 import { execFile } from 'node:child_process';
-import { copyFile, cp, mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { copyFile, cp, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -19,8 +19,8 @@ await mkdir(stage);
 
 const common = {
   absWorkingDir: root,
-  entryPoints: ['src/index.ts'],
   bundle: true,
+  sourcemap: true,
   minify: true,
   format: 'esm',
   target: 'es2022',
@@ -28,8 +28,15 @@ const common = {
 };
 const tscArguments = ['-p', 'tsconfig.types.json', '--outDir', join(stage, 'types')];
 await Promise.all([
-  build({ ...common, platform: 'browser', outfile: join(stage, 'index.js') }),
-  build({ ...common, platform: 'node', outfile: join(stage, 'node.js') }),
+  build({
+    ...common,
+    platform: 'browser',
+    // The page loads the engine only if it runs there; the worker has it at once.
+    entryPoints: ['src/index.ts', 'src/serve.ts', 'src/worker.ts'],
+    splitting: true,
+    outdir: stage,
+  }),
+  build({ ...common, platform: 'node', entryPoints: ['src/index.ts'], outfile: join(stage, 'node.js') }),
   copyFile(join(root, 'src/engine/cu.core.wasm'), join(stage, 'cu.core.wasm')),
   promisify(execFile)(join(root, 'node_modules/.bin/tsc'), tscArguments, { cwd: root }).catch(
     ({ stdout }) => {
@@ -45,15 +52,16 @@ await rm(dist, { recursive: true, force: true });
 await rename(stage, dist);
 
 let total = 0;
-for (const file of ['index.js', 'cu.core.wasm']) {
+const scripts = (await readdir(dist)).filter((name) => /^(index|worker|chunk-.*)\.js$/.test(name));
+for (const file of [...scripts, 'cu.core.wasm']) {
   const bytes = await readFile(join(dist, file));
   const compressed = brotliCompressSync(bytes, {
     params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length },
   });
   total += compressed.length;
-  console.log(`${file.padEnd(14)} ${kilobytes(bytes.length)} raw ${kilobytes(compressed.length)} brotli`);
+  console.log(`${file.padEnd(18)} ${kilobytes(bytes.length)} raw ${kilobytes(compressed.length)} brotli`);
 }
-console.log(`${'download'.padEnd(14)} ${' '.repeat(15)}${kilobytes(total)} brotli`);
+console.log(`${'download'.padEnd(18)} ${' '.repeat(15)}${kilobytes(total)} brotli`);
 
 function kilobytes(bytes) {
   return `${(bytes / 1000).toFixed(1).padStart(7)} KB`;

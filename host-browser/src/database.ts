@@ -1,5 +1,6 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** A database: its calls, and its life. */
-import { type ArchiveOptions, readArchive, writeArchive } from './archive.ts';
+import type { ArchiveOptions } from './archive.ts';
 import { Calls, type RetryOptions, type TransactionOptions } from './calls.ts';
 import { type Decoded, decode } from './cbor/decode.ts';
 import { encode } from './cbor/encode.ts';
@@ -13,11 +14,13 @@ import type {
   Position,
   SubscribeOptions,
 } from './changes.ts';
-import type { Code, Engine } from './engine/engine.ts';
-import { loadCode, makeEngine } from './engine/engine.ts';
+import type { Connection } from './connection/connection.ts';
+import { openRemote } from './connection/remote.ts';
+import { startWorker } from './connection/start.ts';
+import { loadMain } from './engine/main.ts';
 import { CuError } from './errors.ts';
 import { interruptible } from './interruptible.ts';
-import { Live, type LiveOptions, results } from './live.ts';
+import { Live, type LiveOptions } from './live.ts';
 import { checkDurability, checkName, checkOptions, type OpenOptions, whole } from './options.ts';
 import { printer } from './print.ts';
 import type { Given } from './query/paths.ts';
@@ -32,12 +35,7 @@ import type {
 } from './query/queries.ts';
 import { type Raw, rawExports } from './raw.ts';
 import * as idb from './store/idb.ts';
-import { Session } from './store/imports.ts';
-import { IndexedDbJournal } from './store/indexeddb.ts';
-import type { Durability, Journal, StorageInfo } from './store/journal.ts';
-import { MemoryJournal } from './store/memory.ts';
-import type { State } from './store/state.ts';
-import { Transactor } from './store/transactor.ts';
+import type { StorageInfo } from './store/journal.ts';
 import { Transaction } from './transaction.ts';
 
 /** How often work is begun at the most, unless it says otherwise. */
@@ -53,27 +51,26 @@ const ATTEMPTS = 10;
  * ```
  *
  * Rejects with `invalid-argument`, `store-unavailable` (no IndexedDB for this page),
- * `unsupported-format` (something else's database, or a newer one), `store-corrupt` or
+ * `unsupported-format` (something else's database, or a newer one), `store-corrupt`, `worker-unavailable` or
  * `unsupported-engine`.
  */
 export async function open(name: string, options: OpenOptions = {}): Promise<Database> {
   checkName(name);
   checkOptions(options);
-  const code = loadCode(options.module);
-  // The store is read while the code is on its way.
-  const [journal, modules] = await Promise.all([openJournal(name, options), code]);
-  try {
-    const state = await journal.load();
-    return new Database(name, journal, state, modules, options);
-  } catch (error) {
-    await journal.close();
-    throw error;
-  }
+  return new Database(name, await connect(name, options));
 }
 
-async function openJournal(name: string, options: OpenOptions): Promise<Journal> {
-  if (options.storage === 'memory') return new MemoryJournal();
-  return IndexedDbJournal.open(name, options.durability ?? 'relaxed');
+function connect(name: string, options: OpenOptions): Promise<Connection> {
+  const { storage = 'indexeddb', durability = 'relaxed', functions, module } = options;
+  const store = { storage, durability };
+  const main = () => loadMain(module);
+  const print = printer(options.onPrint);
+  const start = startWorker(options);
+  if (start !== undefined) return openRemote({ name, store, main, start, print });
+  const local = import('./connection/local.ts');
+  const code = main();
+  code.catch(() => {});
+  return local.then(({ openLocal }) => openLocal(name, store, code, functions, print));
 }
 
 /**
@@ -83,28 +80,16 @@ async function openJournal(name: string, options: OpenOptions): Promise<Journal>
  */
 export class Database extends Calls {
   readonly name: string;
-  readonly #transactor: Transactor<Engine>;
-  readonly #code: Code;
+  readonly #connection: Connection;
   readonly #reading: Raw;
-  readonly #raw: (durability: Durability | undefined) => Raw;
-  readonly #makeEngine: (session: Session) => Engine;
-  readonly #fork: (base: State, options: TransactionOptions) => Transaction;
 
   /** @internal */
-  constructor(name: string, journal: Journal, state: State, code: Code, options: OpenOptions) {
-    const make = (session: Session) => makeEngine(code, session, options.functions ?? {});
-    const print = printer(options.onPrint);
-    const transactor = new Transactor(journal, new Session(state), make, print);
-    const once = options.functions !== undefined;
-    const reading = rawExports(transactor, 'read');
-    super(rawExports(transactor, undefined, once), reading);
-    this.#reading = reading;
-    this.#raw = (durability) => rawExports(transactor, undefined, once, durability);
+  constructor(name: string, connection: Connection) {
+    const reading = rawExports(connection, 'read');
+    super(rawExports(connection), reading);
     this.name = name;
-    this.#code = code;
-    this.#makeEngine = make;
-    this.#fork = (base, options) => new Transaction(transactor, base, make, print, once, options);
-    this.#transactor = transactor;
+    this.#connection = connection;
+    this.#reading = reading;
   }
 
   /**
@@ -113,7 +98,7 @@ export class Database extends Calls {
    */
   async begin(options: TransactionOptions = {}): Promise<Transaction> {
     checkDurability(options.durability);
-    return this.#fork(await this.#transactor.state(), options);
+    return new Transaction(await this.#connection.begin(options.durability));
   }
 
   /**
@@ -160,7 +145,8 @@ export class Database extends Calls {
    */
   with(options: TransactionOptions): Calls {
     checkDurability(options.durability);
-    return new View(this, this.#raw(options.durability), this.#reading, options);
+    const raw = rawExports(this.#connection, undefined, options.durability);
+    return new View(this, raw, this.#reading, options);
   }
 
   protected override together<T>(work: (calls: Calls) => Promise<T>, options: RetryOptions): Promise<T> {
@@ -182,7 +168,10 @@ export class Database extends Calls {
   live<T = unknown>(query: Query<Given<T>>, options?: LiveOptions): Live<unknown>;
   live(query: Query, options?: LiveOptions): Live<unknown> {
     const bytes = encode(query as unknown as Value, 'query');
-    return new Live((signal) => results(this.#transactor, this.#makeEngine, bytes, signal), options);
+    const connection = this.#connection;
+    return new Live(async function* (signal) {
+      for await (const rows of connection.live(bytes, signal)) yield decode(rows) as unknown[];
+    }, options);
   }
 
   /**
@@ -241,7 +230,7 @@ export class Database extends Calls {
       const page = await this.changes<T>({ ...request, after });
       yield* page.changes;
       after = page.next;
-      if (!page.more) await this.#transactor.newer(page.newest, signal);
+      if (!page.more) await this.#connection.newer(page.newest, signal);
     }
   }
 
@@ -259,9 +248,7 @@ export class Database extends Calls {
    * ```
    */
   async exportArchive(options: ArchiveOptions = {}): Promise<Blob> {
-    // An instance of its own, over a state that stays as it is.
-    const state = await this.#transactor.state();
-    return writeArchive(makeEngine(this.#code, new Session(state), {}), options);
+    return this.#connection.exportArchive(options);
   }
 
   /**
@@ -277,17 +264,22 @@ export class Database extends Calls {
     if (!(archive instanceof Blob)) {
       throw new CuError('invalid-argument', 'archive must be a Blob, such as a File.', { place: 'archive' });
     }
-    await readArchive(archive, this.raw.archive, options);
+    await this.#connection.importArchive(archive, options);
   }
 
   /** What the storage holds, and how. */
-  get storage(): StorageInfo {
-    return this.#transactor.info;
+  async storage(): Promise<StorageInfo> {
+    return this.#connection.storage();
   }
 
   /** Closes the database after the calls that were made before. Later calls are `store-closed`. */
   async close(): Promise<void> {
-    await this.#transactor.close();
+    await this.#connection.close();
+  }
+
+  /** Closes the database at the end of a block: `await using db = await open('places')`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 
   /**

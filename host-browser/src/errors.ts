@@ -58,6 +58,10 @@ export type ErrorCode =
   | 'store-unavailable'
   /** The component broke down. It was thrown away; the next call uses a new one. */
   | 'trapped'
+  /** The database's worker ended before it answered. What was written may be there or not; the next call starts another one. */
+  | 'worker-lost'
+  /** The database's worker can't be started: its script was not found, or a policy forbids it. */
+  | 'worker-unavailable'
   /** This JavaScript engine can't run the component. */
   | 'unsupported-engine';
 
@@ -131,88 +135,55 @@ export class StoreFailure extends Error {
   }
 }
 
-interface Problem {
-  place: string;
-  message: string;
+/** An error of the component, as the bindings throw it: `payload` of an exception. */
+export interface ComponentFailure {
+  readonly code: ErrorCode;
+  readonly place: string;
+  readonly message: string;
+  readonly traceback: string;
+  readonly excess?: { readonly limit: LimitName; readonly maximum: bigint };
 }
-
-/** An error of the component, in the shape the bindings throw it as `payload`. */
-export type ComponentFailure =
-  | { tag: 'unknown-table'; val: string }
-  | { tag: 'limit-exceeded'; val: { limit: LimitName; maximum: bigint; place: string; message: string } }
-  | { tag: 'syntax' | 'script'; val: { message: string; traceback: string } }
-  | { tag: 'store'; val: StoreFailureCase }
-  | { tag: 'cancelled' }
-  | {
-      tag:
-        | 'invalid-argument'
-        | 'invalid-value'
-        | 'invalid-query'
-        | 'unknown-index'
-        | 'unknown-function'
-        | 'already-exists'
-        | 'precondition-failed'
-        | 'unstorable'
-        | 'unsupported-format'
-        | 'corrupt'
-        | 'incomplete'
-        | 'out-of-date';
-      val: Problem;
-    };
 
 /** The component's failure that an exception carries; undefined for a trap. */
 export function componentFailure(thrown: unknown): ComponentFailure | undefined {
   // Nothing but a caller of the seam without a component between sees the store's own failure.
-  if (thrown instanceof StoreFailure) return { tag: 'store', val: thrown.payload };
+  if (thrown instanceof StoreFailure) {
+    const { payload } = thrown;
+    const message = 'val' in payload ? payload.val : '';
+    return { code: `store-${payload.tag}`, place: '', message, traceback: '' };
+  }
   if (typeof thrown !== 'object' || thrown === null || !('payload' in thrown)) return undefined;
   const payload = thrown.payload;
-  if (typeof payload !== 'object' || payload === null || !('tag' in payload)) return undefined;
+  if (typeof payload !== 'object' || payload === null || !('code' in payload)) return undefined;
   return payload as ComponentFailure;
 }
 
+/** What is said where the code says all. */
+const MESSAGES: { readonly [Code in ErrorCode]?: string } = {
+  'store-conflict': 'Another transaction changed what this one read; run the call again.',
+  'store-read-only': 'This call may only read, and it tried to write; call it without `readOnly`.',
+  cancelled: 'The call was cancelled before its end; nothing was written.',
+};
+
+/** Codes of errors that are not about an argument. */
+const PLACELESS = /^(script|syntax|cancelled|store-.*)$/;
+
 /** The error a caller gets for a failure of the component. */
 export function errorOf(failure: ComponentFailure): CuError {
-  switch (failure.tag) {
-    case 'unknown-table':
-      return new CuError(failure.tag, `There is no table "${failure.val}"; its first document makes it.`, {
-        place: 'table',
-        details: failure,
-      });
-    case 'limit-exceeded': {
-      const { limit, maximum, place, message } = failure.val;
-      return new CuError(failure.tag, message, { limit, maximum, place, details: failure });
-    }
-    case 'syntax':
-    case 'script':
-      return new CuError(failure.tag, failure.val.message, {
-        traceback: failure.val.traceback,
-        details: failure,
-      });
-    case 'store':
-      return new CuError(`store-${failure.val.tag}`, storeMessage(failure.val), { details: failure });
-    case 'cancelled':
-      return new CuError(failure.tag, 'The call was cancelled before its end; nothing was written.', {
-        details: failure,
-      });
-    default: {
-      const { place, message } = failure.val;
-      return new CuError(failure.tag, at(place, message), {
-        place,
-        details: failure,
-      });
-    }
-  }
-}
-
-function storeMessage(failure: StoreFailureCase): string {
-  switch (failure.tag) {
-    case 'conflict':
-      return 'Another transaction changed what this one read; run the call again.';
-    case 'read-only':
-      return 'This call may only read, and it tried to write; call it without `readOnly`.';
-    default:
-      return failure.val;
-  }
+  const { code, excess } = failure;
+  const unknownTable = code === 'unknown-table';
+  const message = unknownTable
+    ? `There is no table "${failure.place}"; its first document makes it.`
+    : excess !== undefined
+      ? failure.message
+      : at(failure.place, MESSAGES[code] ?? failure.message);
+  return new CuError(code, message, {
+    place: unknownTable ? 'table' : PLACELESS.test(code) ? undefined : failure.place,
+    limit: excess?.limit,
+    maximum: excess?.maximum,
+    traceback: code === 'syntax' || code === 'script' ? failure.traceback : undefined,
+    details: failure,
+  });
 }
 
 /** The error for a component that broke down. */

@@ -1,21 +1,5 @@
-/**
- * Live queries: results that are kept up to date.
- *
- * A query runs on an instance of its own that notes what it reads. A later commit, from whichever tab, is of no
- * concern to it as long as all of that is as it was; only then the query runs again.
- */
-import { compareBytes } from './bytes.ts';
-import { decode } from './cbor/decode.ts';
-import type { Engine } from './engine/engine.ts';
-import { componentFailure, errorOf, trapError } from './errors.ts';
+/** Live queries: results that are kept up to date. */
 import { interruptible } from './interruptible.ts';
-import { Session } from './store/imports.ts';
-import { Reads } from './store/reads.ts';
-import { emptyState } from './store/state.ts';
-import type { Transactor } from './store/transactor.ts';
-
-/** An empty array: a table that is not there yet has no documents. */
-const NO_ROWS = Uint8Array.of(0x80);
 
 export interface LiveOptions {
   /** Ends the query when it is raised. */
@@ -64,40 +48,5 @@ export class Live<R> implements AsyncIterable<R[]> {
       ended = true;
       void iterator.return?.();
     };
-  }
-}
-
-/** The different results of a query, from now on until the signal. */
-export async function* results<R>(
-  transactor: Transactor<Engine>,
-  make: (session: Session) => Engine,
-  query: Uint8Array,
-  signal: AbortSignal,
-): AsyncGenerator<R[], void, void> {
-  const session = new Session(emptyState);
-  const engine = make(session);
-  let last: Uint8Array | undefined;
-  let state = await transactor.state();
-  while (!signal.aborted) {
-    const reads = new Reads(state.mirror);
-    session.state = state;
-    session.reads = reads;
-    const rows = run(engine, query);
-    if (last === undefined || compareBytes(last, rows) !== 0) {
-      last = rows;
-      yield decode(rows) as R[];
-    }
-    do state = await transactor.newer(state.version, signal);
-    while (reads.holdIn(state.mirror));
-  }
-}
-
-function run(engine: Engine, query: Uint8Array): Uint8Array {
-  try {
-    return engine.queries.run(query);
-  } catch (thrown) {
-    const failure = componentFailure(thrown);
-    if (failure?.tag === 'unknown-table') return NO_ROWS;
-    throw failure === undefined ? trapError(thrown) : errorOf(failure);
   }
 }

@@ -13,8 +13,17 @@ export interface OpenOptions {
   readonly durability?: Durability;
   /** Takes what Lua's `print` writes, before the call's promise settles. By default the console does. */
   readonly onPrint?: (text: string) => void;
-  /** Functions of the page that Lua may call as `host.name(…)`; see `HostFunctions`. */
+  /**
+   * Functions of the page that Lua may call as `host.name(…)`; see `HostFunctions`. The engine runs in this thread then;
+   * to have both, give them to `serve` in a worker of your own.
+   */
   readonly functions?: HostFunctions;
+  /**
+   * Where the engine runs: true for a worker of the database's own, which is the default in a page, so that no call
+   * keeps the page from answering; false for this thread, which is the default everywhere else; or a function that starts a worker
+   * in which `serve` of `cu-db/serve` runs.
+   */
+  readonly worker?: boolean | (() => Worker);
   /** The compiled `cu.core.wasm`, for bundlers that can't find the file that comes with the package. */
   readonly module?: WebAssembly.Module;
 }
@@ -146,11 +155,27 @@ export function checkOptions(options: OpenOptions): void {
   if (options.onPrint !== undefined && typeof options.onPrint !== 'function') {
     throw new CuError('invalid-argument', 'onPrint must be a function.', { place: 'onPrint' });
   }
+  checkWorker(options);
   for (const [name, value] of Object.entries(options.functions ?? {})) {
     if (typeof value !== 'function') {
       const place = `functions.${name}`;
       throw new CuError('invalid-argument', `${place} must be a function.`, { place });
     }
+  }
+}
+
+function checkWorker({ worker, functions }: OpenOptions): void {
+  if (worker === undefined || worker === false) return;
+  const problem =
+    worker !== true && typeof worker !== 'function'
+      ? 'must be true, false or a function that starts one.'
+      : functions !== undefined
+        ? "can't call functions of this thread; leave it out, or give them to `serve` in a worker of your own."
+        : typeof Worker === 'undefined'
+          ? 'must be false: this platform has no workers that a script can start.'
+          : undefined;
+  if (problem !== undefined) {
+    throw new CuError('invalid-argument', `worker ${problem}`, { place: 'worker' });
   }
 }
 

@@ -1,7 +1,8 @@
 /** The exports of the component with values as CBOR bytes, each as a promise. */
+import type { Exports } from './connection/connection.ts';
 import type { Engine } from './engine/engine.ts';
 import type { Durability } from './store/journal.ts';
-import type { Mode, Transactor } from './store/transactor.ts';
+import type { Mode } from './store/transactor.ts';
 
 type Promised<Interface> = {
   [Name in keyof Interface]: Interface[Name] extends (...args: infer Arguments) => infer Result
@@ -37,27 +38,17 @@ const MODES: { readonly [Interface in keyof Engine]: { readonly [Name in keyof E
 
 type Export = (...args: unknown[]) => unknown;
 
-/**
- * The raw exports over a transactor; with a mode or a durability, all of them run in it. Lua code that calls functions of
- * the page must not run twice either.
- */
-export function rawExports(
-  transactor: Transactor<Engine>,
-  mode?: Mode,
-  once = false,
-  durability?: Durability,
-): Raw {
+/** The raw exports; with a mode or a durability, all of them run in it. */
+export function rawExports(exports: Exports, mode?: Mode, durability?: Durability): Raw {
   const raw: Record<string, Record<string, Export>> = {};
   for (const [face, modes] of Object.entries(MODES)) {
     raw[face] = Object.fromEntries(
       Object.entries(modes).map(([name, own]) => [
         name,
-        (...args) =>
-          transactor.submit(
-            mode ?? (own === 'maybe' && (once || keepsGlobals(args)) ? 'write' : own),
-            (engine) => (engine as unknown as Record<string, Record<string, Export>>)[face]![name]!(...args),
-            durability,
-          ),
+        (...args) => {
+          const natural = own === 'maybe' && keepsGlobals(args) ? 'write' : own;
+          return exports.run(face, name, mode ?? natural, durability, ...args);
+        },
       ]),
     );
   }

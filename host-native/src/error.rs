@@ -1,8 +1,39 @@
 //! Every way in which a call can fail.
 
 use crate::host::wit;
-pub use crate::host::wit::{Excess, Limit, Problem, ScriptFailure};
+pub use crate::host::wit::Limit;
 use crate::store::{OpenError, StoreFailure};
+
+/// What was wrong, and where.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    /// The argument, or the path inside it: `key`, `where.and[1].op`, `[17].value`.
+    pub place: String,
+    /// A sentence for people, which says what to do. Nothing may match on it.
+    pub message: String,
+}
+
+/// Which limit was exceeded.
+#[derive(Debug, Clone)]
+pub struct Excess {
+    /// The limit.
+    pub limit: Limit,
+    /// The limit in force, in the unit of the limit.
+    pub maximum: u64,
+    /// See [`Problem`].
+    pub place: String,
+    /// See [`Problem`].
+    pub message: String,
+}
+
+/// A Lua error, or Lua source that does not compile.
+#[derive(Debug, Clone)]
+pub struct ScriptFailure {
+    /// The error as text, with chunk name and line where Lua knows them.
+    pub message: String,
+    /// The Lua stack, innermost call first; empty for source that does not compile.
+    pub traceback: String,
+}
 
 /// Every way in which a call can fail. A call that fails has changed nothing.
 ///
@@ -269,25 +300,47 @@ fn limit_name(limit: Limit) -> &'static str {
 
 impl From<wit::Error> for Error {
     fn from(error: wit::Error) -> Self {
-        match error {
-            wit::Error::InvalidArgument(problem) => Self::InvalidArgument(problem),
-            wit::Error::InvalidValue(problem) => Self::InvalidValue(problem),
-            wit::Error::InvalidQuery(problem) => Self::InvalidQuery(problem),
-            wit::Error::UnknownTable(table) => Self::UnknownTable(table),
-            wit::Error::UnknownIndex(problem) => Self::UnknownIndex(problem),
-            wit::Error::UnknownFunction(problem) => Self::UnknownFunction(problem),
-            wit::Error::AlreadyExists(problem) => Self::AlreadyExists(problem),
-            wit::Error::PreconditionFailed(problem) => Self::PreconditionFailed(problem),
-            wit::Error::LimitExceeded(excess) => Self::LimitExceeded(excess),
-            wit::Error::Syntax(failure) => Self::Syntax(failure),
-            wit::Error::Script(failure) => Self::Script(failure),
-            wit::Error::Unstorable(problem) => Self::Unstorable(problem),
-            wit::Error::Store(failure) => Self::Store(failure.into()),
-            wit::Error::UnsupportedFormat(problem) => Self::UnsupportedFormat(problem),
-            wit::Error::Corrupt(problem) => Self::Corrupt(problem),
-            wit::Error::Incomplete(problem) => Self::Incomplete(problem),
-            wit::Error::OutOfDate(problem) => Self::OutOfDate(problem),
-            wit::Error::Cancelled => Self::Cancelled,
+        use wit::ErrorCode as Code;
+        let wit::Error {
+            code,
+            place,
+            message,
+            traceback,
+            excess,
+        } = error;
+        let problem = |place, message| Problem { place, message };
+        match code {
+            Code::InvalidArgument => Self::InvalidArgument(problem(place, message)),
+            Code::InvalidValue => Self::InvalidValue(problem(place, message)),
+            Code::InvalidQuery => Self::InvalidQuery(problem(place, message)),
+            Code::UnknownTable => Self::UnknownTable(place),
+            Code::UnknownIndex => Self::UnknownIndex(problem(place, message)),
+            Code::UnknownFunction => Self::UnknownFunction(problem(place, message)),
+            Code::AlreadyExists => Self::AlreadyExists(problem(place, message)),
+            Code::PreconditionFailed => Self::PreconditionFailed(problem(place, message)),
+            Code::LimitExceeded => match excess {
+                Some(wit::Excess { limit, maximum }) => Self::LimitExceeded(Excess {
+                    limit,
+                    maximum,
+                    place,
+                    message,
+                }),
+                None => Self::Component("it exceeds a limit and does not say which".to_owned()),
+            },
+            Code::Syntax => Self::Syntax(ScriptFailure { message, traceback }),
+            Code::Script => Self::Script(ScriptFailure { message, traceback }),
+            Code::Unstorable => Self::Unstorable(problem(place, message)),
+            Code::StoreConflict => Self::Store(StoreFailure::Conflict),
+            Code::StoreReadOnly => Self::Store(StoreFailure::ReadOnly),
+            Code::StoreFull => Self::Store(StoreFailure::Full(message)),
+            Code::StoreCorrupt => Self::Store(StoreFailure::Corrupt(message)),
+            Code::StoreClosed => Self::Store(StoreFailure::Closed(message)),
+            Code::StoreIo => Self::Store(StoreFailure::Io(message)),
+            Code::UnsupportedFormat => Self::UnsupportedFormat(problem(place, message)),
+            Code::Corrupt => Self::Corrupt(problem(place, message)),
+            Code::Incomplete => Self::Incomplete(problem(place, message)),
+            Code::OutOfDate => Self::OutOfDate(problem(place, message)),
+            Code::Cancelled => Self::Cancelled,
         }
     }
 }

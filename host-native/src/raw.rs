@@ -12,7 +12,7 @@ pub use crate::host::exports::lua::CallOptions;
 pub use crate::host::exports::queries::QueryPage;
 pub use crate::host::exports::tables::TableInfo;
 pub use crate::host::wit::{
-    Error as WitError, Excess, Key, Limit, Problem, ScriptFailure, StoreFailure,
+    Error as WitError, ErrorCode, Excess, Key, Limit, StoreFailure,
 };
 use crate::host::{Exports, Host};
 use crate::store::Durability;

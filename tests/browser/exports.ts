@@ -302,13 +302,13 @@ export async function call(db: Database, name: string, args: Arguments): Promise
 export function failureOf(thrown: unknown): Failure | undefined {
   if (!(thrown instanceof Error) || !('code' in thrown) || thrown.name !== 'CuError') return undefined;
   const error = thrown as CuError;
-  const details = error.details as { tag?: string; val?: unknown } | undefined;
+  const details = error.details as { code?: string; place?: string } | undefined;
   return {
     code: error.code,
     place: error.place,
     limit: error.limit,
     maximum: error.maximum === undefined ? undefined : Number(error.maximum),
-    table: details?.tag === 'unknown-table' ? String(details.val) : undefined,
+    table: details?.code === 'unknown-table' ? details.place : undefined,
     message: error.message,
     traceback: error.traceback,
   };

@@ -4,6 +4,7 @@
  */
 import type * as Package from '../../host-browser/src/index.ts';
 import { type Outcome, type Runtime, runAll, type Topic } from './driver.ts';
+import { functions } from './functions.ts';
 
 /** The package's script for this platform, from its build. */
 type Script = 'index.js' | 'node.js';
@@ -19,17 +20,18 @@ export async function suite(script: Script, runtimeName: string, topics: readonl
   const { open }: typeof Package = await import(url);
   const storage = script === 'node.js' ? 'memory' : 'indexeddb';
 
+  // Node has the engine in its thread; in pages it is in a worker that has the functions, too.
+  const engine: Package.OpenOptions =
+    script === 'node.js'
+      ? { functions }
+      : { worker: () => new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' }) };
+
   return runAll(runtimeName, topics, async (name) => {
     let words = '';
     const openIt = () =>
       open(name, {
+        ...engine,
         storage,
-        functions: {
-          echo: (value) => value as Package.Value | undefined,
-          fail: () => {
-            throw new Error('the host says no');
-          },
-        },
         onPrint: (text) => {
           words += text;
         },

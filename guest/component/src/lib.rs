@@ -138,38 +138,6 @@ impl From<types::StoreFailure> for StoreFailure {
     }
 }
 
-impl From<StoreFailure> for types::StoreFailure {
-    fn from(failure: StoreFailure) -> Self {
-        use types::StoreFailure as F;
-        match failure {
-            StoreFailure::Conflict => F::Conflict,
-            StoreFailure::ReadOnly => F::ReadOnly,
-            StoreFailure::Full(message) => F::Full(message),
-            StoreFailure::Corrupt(message) => F::Corrupt(message),
-            StoreFailure::Closed(message) => F::Closed(message),
-            StoreFailure::Io(message) => F::Io(message),
-        }
-    }
-}
-
-impl From<error::Problem> for types::Problem {
-    fn from(problem: error::Problem) -> Self {
-        types::Problem {
-            place: problem.place,
-            message: problem.message,
-        }
-    }
-}
-
-impl From<error::ScriptFailure> for types::ScriptFailure {
-    fn from(failure: error::ScriptFailure) -> Self {
-        types::ScriptFailure {
-            message: failure.message,
-            traceback: failure.traceback,
-        }
-    }
-}
-
 impl From<error::Limit> for types::Limit {
     fn from(limit: error::Limit) -> Self {
         use error::Limit as L;
@@ -195,31 +163,58 @@ impl From<error::Error> for types::Error {
     #[inline(never)]
     fn from(error: error::Error) -> Self {
         use error::Error as E;
-        use types::Error as T;
-        match error {
-            E::InvalidArgument(problem) => T::InvalidArgument(problem.into()),
-            E::InvalidValue(problem) => T::InvalidValue(problem.into()),
-            E::InvalidQuery(problem) => T::InvalidQuery(problem.into()),
-            E::UnknownTable(name) => T::UnknownTable(name),
-            E::UnknownIndex(problem) => T::UnknownIndex(problem.into()),
-            E::UnknownFunction(problem) => T::UnknownFunction(problem.into()),
-            E::AlreadyExists(problem) => T::AlreadyExists(problem.into()),
-            E::PreconditionFailed(problem) => T::PreconditionFailed(problem.into()),
-            E::LimitExceeded(excess) => T::LimitExceeded(types::Excess {
-                limit: excess.limit.into(),
-                maximum: excess.maximum,
-                place: excess.place,
-                message: excess.message,
-            }),
-            E::Syntax(failure) => T::Syntax(failure.into()),
-            E::Script(failure) => T::Script(failure.into()),
-            E::Unstorable(problem) => T::Unstorable(problem.into()),
-            E::Store(failure) => T::Store(failure.into()),
-            E::UnsupportedFormat(problem) => T::UnsupportedFormat(problem.into()),
-            E::Corrupt(problem) => T::Corrupt(problem.into()),
-            E::Incomplete(problem) => T::Incomplete(problem.into()),
-            E::OutOfDate(problem) => T::OutOfDate(problem.into()),
-            E::Cancelled => T::Cancelled,
+        use types::ErrorCode as C;
+        let mut excess = None;
+        let mut traceback = String::new();
+        let mut place = String::new();
+        let mut problem = |code, problem: error::Problem| {
+            place = problem.place;
+            (code, problem.message)
+        };
+        let (code, message) = match error {
+            E::InvalidArgument(what) => problem(C::InvalidArgument, what),
+            E::InvalidValue(what) => problem(C::InvalidValue, what),
+            E::InvalidQuery(what) => problem(C::InvalidQuery, what),
+            E::UnknownTable(name) => {
+                place = name;
+                (C::UnknownTable, String::new())
+            }
+            E::UnknownIndex(what) => problem(C::UnknownIndex, what),
+            E::UnknownFunction(what) => problem(C::UnknownFunction, what),
+            E::AlreadyExists(what) => problem(C::AlreadyExists, what),
+            E::PreconditionFailed(what) => problem(C::PreconditionFailed, what),
+            E::LimitExceeded(what) => {
+                excess = Some(types::Excess {
+                    limit: what.limit.into(),
+                    maximum: what.maximum,
+                });
+                place = what.place;
+                (C::LimitExceeded, what.message)
+            }
+            E::Syntax(what) => (C::Syntax, what.message),
+            E::Script(what) => {
+                traceback = what.traceback;
+                (C::Script, what.message)
+            }
+            E::Unstorable(what) => problem(C::Unstorable, what),
+            E::Store(StoreFailure::Conflict) => (C::StoreConflict, String::new()),
+            E::Store(StoreFailure::ReadOnly) => (C::StoreReadOnly, String::new()),
+            E::Store(StoreFailure::Full(why)) => (C::StoreFull, why),
+            E::Store(StoreFailure::Corrupt(why)) => (C::StoreCorrupt, why),
+            E::Store(StoreFailure::Closed(why)) => (C::StoreClosed, why),
+            E::Store(StoreFailure::Io(why)) => (C::StoreIo, why),
+            E::UnsupportedFormat(what) => problem(C::UnsupportedFormat, what),
+            E::Corrupt(what) => problem(C::Corrupt, what),
+            E::Incomplete(what) => problem(C::Incomplete, what),
+            E::OutOfDate(what) => problem(C::OutOfDate, what),
+            E::Cancelled => (C::Cancelled, String::new()),
+        };
+        types::Error {
+            code,
+            place,
+            message,
+            traceback,
+            excess,
         }
     }
 }

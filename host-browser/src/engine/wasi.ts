@@ -2,35 +2,26 @@
  * The interfaces of WASI that the component imports: clocks and a seed. Nothing here can
  * reach a file, the network or the page. The build fails when the component asks for more.
  */
+import type { CoreImports } from './abi/instantiate.ts';
 
-/** The implementations by interface, without versions. */
-export const wasi = {
+/** The functions by interface, as the core module takes them. */
+export const wasi: CoreImports = {
   'wasi:clocks/wall-clock': {
-    now() {
+    now: (memory) => (at) => {
       const now = Date.now();
-      return { seconds: BigInt(Math.floor(now / 1000)), nanoseconds: (now % 1000) * 1_000_000 };
-    },
-    resolution() {
-      return { seconds: 0n, nanoseconds: 1_000_000 };
+      memory.view.setBigUint64(Number(at), BigInt(Math.floor(now / 1000)), true);
+      memory.view.setUint32(Number(at) + 8, (now % 1000) * 1_000_000, true);
+      return undefined;
     },
   },
   'wasi:clocks/monotonic-clock': {
-    now: () => BigInt(Math.round(performance.now() * 1_000_000)),
-    resolution: () => 1_000n,
-  },
-  'wasi:random/random': {
-    getRandomBytes(length: bigint) {
-      const bytes = new Uint8Array(Number(length));
-      // The platform hands out at most 64 KB at a time.
-      for (let at = 0; at < bytes.length; at += 65_536) {
-        crypto.getRandomValues(bytes.subarray(at, at + 65_536));
-      }
-      return bytes;
-    },
-    getRandomU64: randomNumber,
+    now: () => () => BigInt(Math.round(performance.now() * 1_000_000)),
   },
   'wasi:random/insecure-seed': {
-    insecureSeed: () => [randomNumber(), randomNumber()],
+    'insecure-seed': (memory) => (at) => {
+      for (const offset of [0, 8]) memory.view.setBigUint64(Number(at) + offset, randomNumber(), true);
+      return undefined;
+    },
   },
 };
 

@@ -14,17 +14,26 @@ import {
 
 const names = (process.env.CU_BROWSERS ?? 'chromium,firefox').split(',') as BrowserName[];
 
+/** Where the engine runs: a worker, which is the default, or the page itself. */
+export type Thread = 'worker' | 'page';
+
 export interface Tabs {
   readonly name: BrowserName;
+  readonly thread: Thread;
   /** A new page with `cu` and `store`. All of a suite share an origin and a profile. */
   open(): Promise<Page>;
   /** Loads the page again, as a user would. */
   reload(page: Page): Promise<void>;
 }
 
-export function inEachBrowser(title: string, define: (tabs: Tabs) => void): void {
-  for (const name of names) {
-    describe(`${title} (${name})`, () => {
+/** In each browser, and with the engine in each of the threads. */
+export function inEachBrowser(
+  title: string,
+  define: (tabs: Tabs) => void,
+  threads: readonly Thread[] = ['worker', 'page'],
+): void {
+  for (const [name, thread] of names.flatMap((name) => threads.map((thread) => [name, thread] as const))) {
+    describe(`${title} (${name}, engine in ${thread})`, () => {
       let browser: LaunchedBrowser;
       let server: Server;
       before(async () => {
@@ -37,7 +46,8 @@ export function inEachBrowser(title: string, define: (tabs: Tabs) => void): void
       });
       define({
         name,
-        open: () => openPage(browser, server),
+        thread,
+        open: () => openPage(browser, server, thread),
         async reload(page) {
           await page.reload();
           await ready(page);
@@ -61,9 +71,13 @@ export async function alone(
 }
 
 /** A new page with `cu` and `store`. */
-export async function openPage(browser: LaunchedBrowser, server: Server): Promise<Page> {
+export async function openPage(
+  browser: LaunchedBrowser,
+  server: Server,
+  thread: Thread = 'worker',
+): Promise<Page> {
   const page = await browser.newPage();
-  await page.goto(`${server.origin}/host-browser/test/browser/page.html`);
+  await page.goto(`${server.origin}/host-browser/test/browser/page.html?thread=${thread}`);
   await ready(page);
   return page;
 }

@@ -115,7 +115,7 @@ inEachBrowser('loading', (tabs) => {
       globalThis.fetch = async () => new Response('', { status: 404 });
       const refused = await store.outcome(cu.open('missing', { storage: 'memory' }));
       globalThis.fetch = fetch;
-      return [refused, (await cu.open('missing', { storage: 'memory' })).storage.kind];
+      return [refused, (await (await cu.open('missing', { storage: 'memory' })).storage()).kind];
     });
     assert.deepEqual(outcomes, ['unsupported-engine', 'memory']);
     await page.close();

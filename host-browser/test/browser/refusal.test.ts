@@ -69,7 +69,7 @@ for (const name of ['chromium', 'firefox'] as const) {
         (error) => [error.code, error.message.includes("storage: 'memory'")],
       );
       const memory = await cu.open('denied', { storage: 'memory' });
-      return [refused, memory.storage.kind];
+      return [refused, (await memory.storage()).kind];
     });
     assert.deepEqual(outcomes, [['store-unavailable', true], 'memory']);
   });

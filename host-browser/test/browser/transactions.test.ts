@@ -147,7 +147,8 @@ inEachBrowser('transactions', (tabs) => {
   test('each_call_has_the_durability_that_was_asked_for', async () => {
     const page = await tabs.open();
     const seen = await page.evaluate(async () => {
-      const db = await cu.open('durability');
+      // The engine's thread is the one whose IndexedDB is looked at.
+      const db = await cu.open('durability', { worker: false });
       const seen: unknown[] = [];
       const { transaction } = IDBDatabase.prototype;
       IDBDatabase.prototype.transaction = function (stores, mode, options) {

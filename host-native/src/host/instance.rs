@@ -211,7 +211,7 @@ impl Instance {
     /// What a trap means to the caller.
     fn explain(settings: &Settings, error: &wasmtime::Error, state: &State) -> Error {
         let excess = |limit, maximum, message: &str| {
-            Error::LimitExceeded(wit::Excess {
+            Error::LimitExceeded(crate::Excess {
                 limit,
                 maximum,
                 place: String::new(),

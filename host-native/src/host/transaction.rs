@@ -70,7 +70,7 @@ impl Host {
         };
         match fork.take_excess() {
             None => result,
-            Some(maximum) => Err(Error::LimitExceeded(wit::Excess {
+            Some(maximum) => Err(Error::LimitExceeded(crate::Excess {
                 limit: wit::Limit::TransactionSize,
                 maximum,
                 place: String::new(),

@@ -1,0 +1,165 @@
+/** A database whose engine runs in this thread. */
+import { type ArchiveOptions, type ImportCalls, readArchive, writeArchive } from '../archive.ts';
+import type { Code, Engine } from '../engine/engine.ts';
+import { makeEngine } from '../engine/engine.ts';
+import type { HostFunctions } from '../engine/host.ts';
+import { CuError } from '../errors.ts';
+import { type PrintHandler, Session } from '../store/imports.ts';
+import { IndexedDbJournal } from '../store/indexeddb.ts';
+import type { Durability, Journal, StorageInfo } from '../store/journal.ts';
+import { MemoryJournal } from '../store/memory.ts';
+import type { State } from '../store/state.ts';
+import { type Mode, Transactor } from '../store/transactor.ts';
+import type { Connection, TransactionConnection } from './connection.ts';
+import { Fork } from './fork.ts';
+import { results } from './results.ts';
+
+/** What a thread needs to know in order to open a database. It crosses to a worker as it is. */
+export interface StoreOptions {
+  readonly storage: 'indexeddb' | 'memory';
+  readonly durability: Durability;
+}
+
+/** Opens a database; the store is read while the code is on its way. */
+export async function openLocal(
+  name: string,
+  options: StoreOptions,
+  main: Promise<WebAssembly.Module>,
+  functions: HostFunctions | undefined,
+  print: PrintHandler,
+): Promise<Connection> {
+  const [journal, code] = await Promise.all([openJournal(name, options), main]);
+  try {
+    return new LocalConnection(journal, await journal.load(), code, functions, print);
+  } catch (error) {
+    await journal.close();
+    throw error;
+  }
+}
+
+async function openJournal(name: string, { storage, durability }: StoreOptions): Promise<Journal> {
+  return storage === 'memory' ? new MemoryJournal() : IndexedDbJournal.open(name, durability);
+}
+
+type Faces = Record<string, Record<string, (...args: readonly unknown[]) => unknown>>;
+
+/** What makes instances and runs their exports, for a database and its transactions. */
+interface Room {
+  readonly make: (session: Session) => Engine;
+  readonly print: PrintHandler;
+  /** Lua code that calls functions of the host must not run twice. */
+  readonly once: boolean;
+}
+
+/** Runs exports on a transactor. */
+class LocalExports {
+  readonly transactor: Transactor<Engine>;
+  readonly #once: boolean;
+
+  constructor(transactor: Transactor<Engine>, { once }: Room) {
+    this.transactor = transactor;
+    this.#once = once;
+  }
+
+  run(
+    face: string,
+    name: string,
+    mode: Mode,
+    durability?: Durability,
+    ...args: readonly unknown[]
+  ): Promise<unknown> {
+    return this.transactor.submit(
+      mode === 'maybe' && this.#once ? 'write' : mode,
+      (engine) => (engine as unknown as Faces)[face]![name]!(...args),
+      durability,
+    );
+  }
+}
+
+class LocalConnection extends LocalExports implements Connection {
+  readonly #room: Room;
+
+  constructor(
+    journal: Journal,
+    state: State,
+    code: Code,
+    functions: HostFunctions | undefined,
+    print: PrintHandler,
+  ) {
+    const make = (session: Session) => makeEngine(code, session, functions ?? {});
+    const room = { make, print, once: functions !== undefined };
+    super(new Transactor(journal, new Session(state), make, print), room);
+    this.#room = room;
+  }
+
+  async begin(durability: Durability | undefined): Promise<TransactionConnection> {
+    return new LocalTransaction(this.transactor, await this.transactor.state(), this.#room, durability);
+  }
+
+  async newer(version: number, signal: AbortSignal): Promise<void> {
+    await this.transactor.newer(version, signal);
+  }
+
+  live(query: Uint8Array, signal: AbortSignal): AsyncGenerator<Uint8Array, void, void> {
+    return results(this.transactor, this.#room.make, query, signal);
+  }
+
+  async exportArchive(options: ArchiveOptions): Promise<Blob> {
+    // An instance of its own, over a state that stays as it is.
+    const state = await this.transactor.state();
+    return writeArchive(this.#room.make(new Session(state)), options);
+  }
+
+  importArchive(archive: Blob, options: ArchiveOptions): Promise<void> {
+    const calls = Object.fromEntries(
+      ['importPage', 'finishImport', 'abortImport'].map((name) => [
+        name,
+        (...args: unknown[]) => this.run('archive', name, 'write', undefined, ...args),
+      ]),
+    );
+    return readArchive(archive, calls as unknown as ImportCalls, options);
+  }
+
+  async storage(): Promise<StorageInfo> {
+    return this.transactor.info;
+  }
+
+  close(): Promise<void> {
+    return this.transactor.close();
+  }
+}
+
+class LocalTransaction extends LocalExports implements TransactionConnection {
+  readonly #database: Transactor<Engine>;
+  readonly #fork: Fork;
+  readonly #durability: Durability | undefined;
+
+  constructor(database: Transactor<Engine>, base: State, room: Room, durability: Durability | undefined) {
+    const fork = new Fork(base);
+    super(new Transactor(new MemoryJournal(), fork, room.make, room.print), room);
+    this.#database = database;
+    this.#fork = fork;
+    this.#durability = durability;
+  }
+
+  savepoint(id: number): Promise<void> {
+    return this.transactor.submit('read', () => this.#fork.savepoint(id));
+  }
+
+  rollbackTo(id: number): Promise<void> {
+    return this.transactor.submit('write', () => this.#fork.goBack(id));
+  }
+
+  release(id: number): Promise<void> {
+    return this.transactor.submit('read', () => this.#fork.release(id));
+  }
+
+  async commit(): Promise<void> {
+    await this.rollback();
+    await this.#database.submit('write', (_, session) => this.#fork.join(session), this.#durability);
+  }
+
+  async rollback(): Promise<void> {
+    await this.transactor.close(new CuError('store-closed', 'The transaction has ended; begin another one.'));
+  }
+}

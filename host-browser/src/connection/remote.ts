@@ -1,0 +1,185 @@
+/** A database whose engine runs in a worker. One that ends unasked is followed by another with the next call. */
+import type { ArchiveOptions } from '../archive.ts';
+import { compareBytes } from '../bytes.ts';
+import { CuError } from '../errors.ts';
+import type { PrintHandler } from '../store/imports.ts';
+import type { Durability, StorageInfo } from '../store/journal.ts';
+import type { Connection, TransactionConnection } from './connection.ts';
+import { Line } from './line.ts';
+import type { StoreOptions } from './local.ts';
+import { DATABASE } from './protocol.ts';
+
+/** How to open a database in a worker. */
+export interface RemoteOptions {
+  readonly name: string;
+  readonly store: StoreOptions;
+  readonly main: () => Promise<WebAssembly.Module>;
+  readonly start: () => Worker;
+  readonly print: PrintHandler;
+}
+
+/** Opens a database in a worker. */
+export async function openRemote(options: RemoteOptions): Promise<Connection> {
+  const connection = new RemoteConnection(options);
+  await connection.opened();
+  return connection;
+}
+
+class RemoteConnection implements Connection {
+  readonly #options: RemoteOptions;
+  #line: Line | undefined;
+  #opened: Promise<void> = Promise.resolve();
+  #targets = DATABASE;
+  #closed: CuError | undefined;
+
+  constructor(options: RemoteOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when the database is open. */
+  async opened(): Promise<void> {
+    this.#open();
+    await this.#opened;
+  }
+
+  async run(...call: Parameters<Connection['run']>): Promise<unknown> {
+    return this.#open().call(DATABASE, 'run', call);
+  }
+
+  async begin(durability: Durability | undefined): Promise<TransactionConnection> {
+    const target = ++this.#targets;
+    const line = this.#open();
+    await line.call(DATABASE, 'begin', [target, durability]);
+    return new RemoteTransaction(line, target);
+  }
+
+  async newer(version: number, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#open().call(DATABASE, 'newer', [version], { signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      // There may be one; who asks the next worker for it finds out.
+      if (!isLost(error)) throw error;
+    }
+  }
+
+  async *live(query: Uint8Array, signal: AbortSignal): AsyncGenerator<Uint8Array, void, void> {
+    let last: Uint8Array | undefined;
+    for (;;) {
+      let answers = 0;
+      try {
+        for await (const rows of this.#results(query, signal)) {
+          answers++;
+          if (last !== undefined && compareBytes(last, rows) === 0) continue;
+          last = rows;
+          yield rows;
+        }
+        return;
+      } catch (error) {
+        // The next worker goes on, unless it is the query that ends them.
+        if (!isLost(error) || answers === 0) throw error;
+      }
+    }
+  }
+
+  async exportArchive({ signal, onProgress }: ArchiveOptions): Promise<Blob> {
+    return this.#open().call(DATABASE, 'exportArchive', [], { signal, told: onProgress });
+  }
+
+  async importArchive(archive: Blob, { signal, onProgress }: ArchiveOptions): Promise<void> {
+    return this.#open().call(DATABASE, 'importArchive', [archive], { signal, told: onProgress });
+  }
+
+  async storage(): Promise<StorageInfo> {
+    return this.#open().call(DATABASE, 'storage', []);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed !== undefined) return;
+    this.#closed = new CuError('store-closed', 'The database was closed; open it again.');
+    const line = this.#line;
+    if (line === undefined || line.ended) return;
+    try {
+      await line.call(DATABASE, 'close', []);
+    } finally {
+      line.end(this.#closed);
+    }
+  }
+
+  async *#results(query: Uint8Array, signal: AbortSignal): AsyncGenerator<Uint8Array, void, void> {
+    const target = ++this.#targets;
+    const line = this.#open();
+    const end = () => void line.call(target, 'end', []).catch(() => {});
+    signal.addEventListener('abort', end);
+    try {
+      await line.call(DATABASE, 'live', [target, query]);
+      while (!signal.aborted) {
+        const rows = await line.call<Uint8Array | undefined>(target, 'next', []);
+        if (rows === undefined) return;
+        yield rows;
+      }
+    } finally {
+      signal.removeEventListener('abort', end);
+      end();
+    }
+  }
+
+  /** The line to the worker, which is started if there is none. */
+  #open(): Line {
+    if (this.#closed !== undefined) throw this.#closed;
+    if (this.#line !== undefined && !this.#line.ended) return this.#line;
+    const { name, store, main, start, print } = this.#options;
+    if (this.#line !== undefined && store.storage === 'memory') {
+      this.#closed = new CuError(
+        'store-closed',
+        'The database was in memory, and went with its worker; open another one.',
+      );
+      throw this.#closed;
+    }
+    const line = new Line(start, print);
+    this.#line = line;
+    this.#opened = line.open(name, store, main());
+    // Calls that wait for it are told as well.
+    this.#opened.catch((error: CuError) => line.end(error));
+    return line;
+  }
+}
+
+/** A transaction goes with the worker that has begun it. */
+class RemoteTransaction implements TransactionConnection {
+  readonly #line: Line;
+  readonly #target: number;
+
+  constructor(line: Line, target: number) {
+    this.#line = line;
+    this.#target = target;
+  }
+
+  run(...call: Parameters<Connection['run']>): Promise<unknown> {
+    return this.#line.call(this.#target, 'run', call);
+  }
+
+  savepoint(id: number): Promise<void> {
+    return this.#line.call(this.#target, 'savepoint', [id]);
+  }
+
+  rollbackTo(id: number): Promise<void> {
+    return this.#line.call(this.#target, 'rollbackTo', [id]);
+  }
+
+  release(id: number): Promise<void> {
+    return this.#line.call(this.#target, 'release', [id]);
+  }
+
+  commit(): Promise<void> {
+    return this.#line.call(this.#target, 'commit', []);
+  }
+
+  rollback(): Promise<void> {
+    return this.#line.call(this.#target, 'rollback', []);
+  }
+}
+
+function isLost(error: unknown): boolean {
+  return error instanceof CuError && error.code === 'worker-lost';
+}

@@ -1,0 +1,3 @@
+/** For workers of one's own: what the worker that `open` starts does. */
+export { type ServeOptions, serve } from './connection/serve.ts';
+export type { HostFunctions } from './engine/host.ts';
