@@ -26,6 +26,18 @@ const common = {
   target: 'es2022',
   legalComments: 'none',
 };
+// The compatible interfaces, which share their code with each other and are loaded by nobody who does not name them.
+const compatible = {
+  ...common,
+  entryPoints: {
+    enhanced: 'src/enhanced/index.ts',
+    'cu-api': 'src/cu-api/index.ts',
+    'io-wrapper': 'src/cu-api/io-wrapper.ts',
+    migrate: 'src/migrate/index.ts',
+  },
+  splitting: true,
+  outdir: stage,
+};
 const tscArguments = ['-p', 'tsconfig.types.json', '--outDir', join(stage, 'types')];
 await Promise.all([
   build({
@@ -37,6 +49,8 @@ await Promise.all([
     outdir: stage,
   }),
   build({ ...common, platform: 'node', entryPoints: ['src/index.ts'], outfile: join(stage, 'node.js') }),
+  build({ ...compatible, platform: 'browser', chunkNames: 'compatible-[hash]' }),
+  build({ ...compatible, platform: 'node', entryNames: '[name].node', chunkNames: 'compatible-[hash].node' }),
   copyFile(join(root, 'src/engine/cu.core.wasm'), join(stage, 'cu.core.wasm')),
   promisify(execFile)(join(root, 'node_modules/.bin/tsc'), tscArguments, { cwd: root }).catch(
     ({ stdout }) => {

@@ -170,6 +170,11 @@ export class Mirror {
     }
   }
 
+  /** The leaves, in the order of their keys. States share those that no write between them has touched. */
+  leaves(): Iterable<Entries> {
+    return leavesBelow(this.#root);
+  }
+
   #leaf(key: Uint8Array): Entries {
     let node = this.#root;
     while (node instanceof Inner) node = node.children[node.childOf(key)]!;
@@ -240,6 +245,11 @@ function* leavesOf(
     if (index > 0 && end !== undefined && compareBytes(node.keys[index]!, end) >= 0) return;
     yield* leavesOf(node.children[index]!, start, end);
   }
+}
+
+function* leavesBelow(node: Node): Generator<Entries> {
+  if (!(node instanceof Inner)) yield node;
+  else for (const child of node.children) yield* leavesBelow(child);
 }
 
 /** Collects the entries of a scan until one of its limits is reached. */

@@ -32,7 +32,7 @@ test('the_types_satisfy_a_strict_project', async (t) => {
     const options = ['--noEmit', '--strict', '--target', 'es2022', '--lib', 'es2022,dom', '--types', ''];
     execFileSync(
       join(root, 'node_modules/.bin/tsc'),
-      [...options, '--module', module, '--moduleResolution', resolution, 'main.ts'],
+      [...options, '--module', module, '--moduleResolution', resolution, 'main.ts', 'compatible.ts'],
       { cwd: directory, stdio: 'inherit' },
     );
   }

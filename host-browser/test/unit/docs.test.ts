@@ -5,7 +5,9 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
+import { SUGGESTIONS } from '../../src/enhanced/errors.ts';
 import * as cu from '../../src/index.ts';
+import { comments, logs, sections } from '../docs/examples.ts';
 
 const documents = [
   '../../README.md',
@@ -13,29 +15,6 @@ const documents = [
   '../../../docs/query.md',
   '../../../docs/transactions.md',
 ];
-
-/** The JavaScript of each section that has any, with the section's title. */
-function sections(text: string): { title: string; code: string }[] {
-  return text.split(/^(?=##? )/m).flatMap((section) => {
-    const blocks = [...section.matchAll(/^```js\n(.*?)^```$/gms)].map(([, code]) => code!);
-    return blocks.length === 0 ? [] : [{ title: /^#+ (.*)/.exec(section)![1]!, code: blocks.join('\n') }];
-  });
-}
-
-/** What the comments behind the calls of `console.log` say, in the order of the calls. */
-function comments(code: string): string[] {
-  const found: string[] = [];
-  const lines = code.split('\n');
-  let waits = false;
-  for (const line of lines) {
-    const comment = /^(.*?)(?:^|;\s+)\/\/ (.*)$/.exec(line);
-    if (line.includes('console.log(')) waits = true;
-    if (comment === null || !waits) continue;
-    found.push(comment[2]!);
-    waits = false;
-  }
-  return found;
-}
 
 const AsyncFunction = Object.getPrototypeOf(async () => {}).constructor as new (
   ...parts: string[]
@@ -52,9 +31,9 @@ for (const path of documents) {
       const body = code.replace(/^import .*$/gm, '');
       const run = new AsyncFunction('console', ...Object.keys(exports), body);
       await run({ log: (value: unknown) => logged.push(value) }, ...Object.values(exports));
-      const expected = comments(code).map((comment) => new Function(`return (${comment})`)() as unknown);
+      const expected = comments(code);
       assert.deepEqual(logged, expected);
-      assert.equal(expected.length, code.split('console.log(').length - 1, 'each has its comment');
+      assert.equal(expected.length, logs(code), 'each has its comment');
     });
   }
 }
@@ -64,4 +43,19 @@ test('the_documents_have_examples', async () => {
     documents.map((path) => readFile(new URL(path, import.meta.url), 'utf8').catch(() => '')),
   );
   assert.ok(texts.flatMap(sections).length >= 4);
+});
+
+test('the_tests_and_codes_that_compatibility_names_are_those_that_there_are', async () => {
+  const read = (path: string) => readFile(new URL(path, import.meta.url), 'utf8');
+  const text = await read('../../../docs/compatibility.md');
+  const files = ['enhanced.test.ts', 'cu-api.test.ts'].flatMap((name) => [`./${name}`, `../browser/${name}`]);
+  const tests = (await Promise.all(files.map(read))).join('\n');
+  const named = [...text.matchAll(/`([a-z]+(?:_[a-z0-9]+){4,})`/g)].map(([, name]) => name!);
+  assert.ok(named.length > 40);
+  for (const name of named) assert.match(tests, new RegExp(`test\\([\`']${name}\\b`), name);
+  const [, codes] = /^The codes: (.*?)\. Each error/ms.exec(text)!;
+  assert.deepEqual(
+    [...codes!.matchAll(/`([A-Z_]+)`/g)].map(([, code]) => code),
+    Object.keys(SUGGESTIONS),
+  );
 });
