@@ -1,0 +1,33 @@
+/** How times are taken in a page. */
+
+/** What one subject took. Times are in milliseconds. */
+export interface Times {
+  readonly [name: string]: number;
+}
+
+/** The result of a call, and the milliseconds that it took. */
+export async function timed<T>(run: () => T | Promise<T>): Promise<[T, number]> {
+  const start = performance.now();
+  const result = await run();
+  return [result, performance.now() - start];
+}
+
+/**
+ * Milliseconds of one of many calls, one after the other: the median of groups. A page's clock is coarser than
+ * a short call, so that each group is timed as a whole.
+ */
+export async function median(groups: number, size: number, run: (turn: number) => unknown): Promise<number> {
+  const times: number[] = [];
+  for (let group = 0; group < groups; group += 1) {
+    const start = performance.now();
+    for (let call = 0; call < size; call += 1) await run(group * size + call);
+    times.push((performance.now() - start) / size);
+  }
+  times.sort((a, b) => a - b);
+  return times[times.length >> 1]!;
+}
+
+/** Fails the bench if a result is not what it has to be. */
+export function expect(actual: unknown, expected: unknown, what: string): void {
+  if (actual !== expected) throw new Error(`${what}: ${actual} instead of ${expected}`);
+}

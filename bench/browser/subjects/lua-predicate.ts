@@ -1,0 +1,18 @@
+import { LuaFactory } from 'wasmoon';
+import { people } from '../documents.ts';
+import { median, type Times } from '../measure.ts';
+import { WASM } from './wasmoon.ts';
+import { PREDICATE } from './workload.ts';
+
+/** A predicate in wasmoon, on documents of JavaScript. */
+export default async function run(input: { documents: number }): Promise<Times> {
+  const all = people(input.documents);
+  const engine = await new LuaFactory(WASM).createEngine();
+  const tall = await engine.doString(PREDICATE);
+  let found = 0;
+  const each = await median(3, 1, () => {
+    found = all.filter((person) => tall(person)).length;
+  });
+  engine.global.close();
+  return { predicate: each / input.documents, found };
+}
