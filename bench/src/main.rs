@@ -10,6 +10,8 @@ mod read;
 mod report;
 mod spy;
 mod sqlite;
+#[cfg(feature = "stores")]
+mod stores;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -151,6 +153,10 @@ fn main() -> Outcome<()> {
     }
     if wanted("write/put") {
         write::put(&mut bench)?;
+    }
+    #[cfg(feature = "stores")]
+    if wanted("stores") {
+        stores::all(&mut bench)?;
     }
     if wanted("read") || wanted("start") {
         let large = options.large.then_some(5_000_000);

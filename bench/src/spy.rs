@@ -92,6 +92,14 @@ impl Store for Spy {
         }))
     }
 
+    fn open_to_write(&self) -> Result<Box<dyn Snapshot>, StoreFailure> {
+        self.note(|notes| notes.reads.push(Read::Open));
+        Ok(Box::new(Watched {
+            snapshot: self.store.open_to_write()?,
+            spy: self.clone(),
+        }))
+    }
+
     fn open_settled(&self) -> Result<Box<dyn Snapshot>, StoreFailure> {
         self.note(|notes| notes.reads.push(Read::Open));
         Ok(Box::new(Watched {

@@ -8,7 +8,6 @@ use cu_db::store::{DiskOptions, DiskStore, Store};
 use crate::documents::{self, Random, TABLE, person};
 use crate::measure::{medians, microseconds, timed};
 use crate::report::{Figure, Target};
-use crate::spy::Spy;
 use crate::sqlite::Sqlite;
 use crate::{Bench, Outcome, watched};
 
@@ -113,7 +112,11 @@ pub fn put(bench: &mut Bench) -> Outcome<()> {
         TIMES,
         &mut [
             &mut |turn| Ok(db.put(TABLE, puts[turn].0 as i64, &puts[turn].1)?),
-            &mut |turn| Ok(raw.commit(raw.open()?.version(), &writes[turn]).map(drop)?),
+            &mut |turn| {
+                Ok(raw
+                    .commit(raw.open_to_write()?.version(), &writes[turn])
+                    .map(drop)?)
+            },
             &mut |turn| sqlite.put_one(puts[turn].0, &puts[turn].1),
         ],
     )?;
@@ -129,14 +132,15 @@ pub fn put(bench: &mut Bench) -> Outcome<()> {
     bench.report(figure().beside("SQLite", peer));
 
     bench.step("write/put: 64 callers at once");
-    many(bench, &spy, &db)
+    many(bench, &db)
 }
 
-fn many(bench: &mut Bench, _: &Spy, db: &cu_db::Database) -> Outcome<()> {
-    const EACH: u64 = 30;
+fn many(bench: &mut Bench, db: &cu_db::Database) -> Outcome<()> {
+    const EACH: u64 = 500;
+    const ALONE: u64 = 2_000;
     let put = |number: u64| db.put(TABLE, number as i64, &person(number, 100_000));
     let (_, alone) = timed(|| {
-        for number in 200_000..200_000 + 10 * EACH {
+        for number in 200_000..200_000 + ALONE {
             put(number)?;
         }
         Ok(())
@@ -168,7 +172,7 @@ fn many(bench: &mut Bench, _: &Spy, db: &cu_db::Database) -> Outcome<()> {
             rate(CALLERS as u64 * EACH, together),
             "puts/s",
         )
-        .beside("one caller", rate(10 * EACH, alone))
+        .beside("one caller", rate(ALONE, alone))
         .wants(Target::AtLeast(10.0)),
     );
     Ok(())

@@ -1,12 +1,10 @@
-//! The seam of the bench, and each candidate behind it. Everything passes as packed bytes, as it
-//! does between the component and a host.
+//! The candidates, each behind the same seam. Everything passes as packed bytes, as it does between the component and a host.
 
-use std::error::Error;
 use std::path::Path;
 
-use crate::store::{Direction, DiskOptions, DiskStore, Durability, Store, pack};
+use cu_db::store::{Direction, DiskOptions, DiskStore, Durability, Snapshot, Store, pack};
 
-pub type Outcome<T> = Result<T, Box<dyn Error>>;
+use crate::Outcome;
 
 /// An ordered map from bytes to bytes whose commits are durable.
 pub trait Engine {
@@ -45,17 +43,17 @@ fn ours(path: &Path, durability: Durability) -> Outcome<Box<dyn Engine>> {
 
 impl Engine for Ours {
     fn commit(&mut self, writes: &[u8]) -> Outcome<()> {
-        let version = self.0.open()?.version();
+        let version = self.0.open_to_write()?.version();
         self.0.commit(version, writes)?;
         Ok(())
     }
 
     fn read(&self, run: &mut dyn FnMut(&dyn Read) -> Outcome<()>) -> Outcome<()> {
-        run(&self.0.open()?)
+        run(&self.0.open_settled()?)
     }
 }
 
-impl Read for Box<dyn crate::store::Snapshot> {
+impl Read for Box<dyn Snapshot> {
     fn get_many(&self, keys: &[u8]) -> Outcome<Vec<u8>> {
         Ok((**self).get_many(keys)?)
     }
