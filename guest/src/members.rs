@@ -11,7 +11,7 @@ pub(crate) fn inside(place: &str, member: &str) -> String {
     if place.is_empty() {
         member.to_string()
     } else {
-        format!("{place}.{member}")
+        [place, ".", member].concat()
     }
 }
 
@@ -35,7 +35,7 @@ impl<'a> Members<'a> {
         if !matches!(Item::of(map), Item::Map(..)) {
             return wrong(place.to_string());
         }
-        let mut found = Vec::new();
+        let mut found = Vec::with_capacity(4);
         for (member, value) in entries(map) {
             let Item::Text(member) = Item::of(member) else {
                 return wrong(place.to_string());

@@ -64,11 +64,8 @@ struct HostStore;
 
 impl Store for HostStore {
     fn open(&self) -> Result<Box<dyn Snapshot>, StoreFailure> {
-        let snapshot = store::open()?;
-        Ok(Box::new(HostSnapshot {
-            version: snapshot.version(),
-            snapshot,
-        }))
+        let (snapshot, version) = store::open()?;
+        Ok(Box::new(HostSnapshot { version, snapshot }))
     }
 
     fn peek(&self, key: &[u8]) -> Result<(u64, Option<Vec<u8>>), StoreFailure> {

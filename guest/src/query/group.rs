@@ -283,7 +283,7 @@ impl Grouping {
 
 /// The rows that a query with groups asks for.
 pub(super) fn run(db: &Database, query: &Query) -> Result<Vec<u8>> {
-    let mut rows = Rows::default();
+    let mut rows = Rows::new();
     if let Some(grouping) = &query.grouping {
         grouping.for_each(db, query, &mut |row| {
             rows.add(|out| {

@@ -64,10 +64,6 @@ export function storeImport(session: Session): object {
       this.#version = BigInt(version);
     }
 
-    version(): bigint {
-      return this.#version;
-    }
-
     get(key: Uint8Array): Uint8Array | undefined {
       this.#reads?.key(key);
       return this.#mirror.get(key);
@@ -114,7 +110,10 @@ export function storeImport(session: Session): object {
     session.reads?.key(key);
     return [BigInt(version), mirror.get(key)];
   }
-  return { Snapshot, open: () => new Snapshot(session.state), peek };
+  function open(): [Snapshot, bigint] {
+    return [new Snapshot(session.state), BigInt(session.state.version)];
+  }
+  return { Snapshot, open, peek };
 }
 
 /** The import `cu:db/console`. */

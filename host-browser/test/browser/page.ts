@@ -11,13 +11,12 @@ import { packEntries, unpackEntries } from '../../src/store/pack.ts';
 import { type Mode, Transactor } from '../../src/store/transactor.ts';
 
 interface Snapshot {
-  version(): bigint;
   get(key: Uint8Array): Uint8Array | undefined;
   scan(start: Uint8Array, end: Uint8Array, direction: string, entries: number, bytes: number): Uint8Array;
 }
 
 interface Seam {
-  open(): Snapshot;
+  open(): [Snapshot, bigint];
   Snapshot: { commit(snapshot: Snapshot, writes: Uint8Array): bigint };
 }
 
@@ -52,17 +51,17 @@ class TextStore {
     const sorted = Object.entries(entries)
       .map(([key, value]) => [text.encode(key), value === null ? null : text.encode(value)] as const)
       .sort(([left], [right]) => (decodeText(left) < decodeText(right) ? -1 : 1));
-    return this.run('write', (seam) => Number(seam.Snapshot.commit(seam.open(), packEntries(sorted))));
+    return this.run('write', (seam) => Number(seam.Snapshot.commit(seam.open()[0], packEntries(sorted))));
   }
 
   read(key: string): Promise<string | undefined> {
-    return this.run('read', (seam) => decodeText(seam.open().get(text.encode(key))));
+    return this.run('read', (seam) => decodeText(seam.open()[0].get(text.encode(key))));
   }
 
   /** Adds one to a number, in one call that reads and writes. */
   increment(key: string, mode: Mode = 'write'): Promise<number> {
     return this.run(mode, (seam) => {
-      const snapshot = seam.open();
+      const [snapshot] = seam.open();
       const next = Number(decodeText(snapshot.get(text.encode(key))) ?? 0) + 1;
       seam.Snapshot.commit(snapshot, packEntries([[text.encode(key), text.encode(String(next))]]));
       return next;
@@ -71,7 +70,7 @@ class TextStore {
 
   entries(mode: Mode = 'read'): Promise<Record<string, string>> {
     return this.run(mode, (seam) => {
-      const packed = seam.open().scan(NONE, NONE, 'forward', 0xffff_ffff, 0xffff_ffff);
+      const packed = seam.open()[0].scan(NONE, NONE, 'forward', 0xffff_ffff, 0xffff_ffff);
       return Object.fromEntries(
         unpackEntries(packed).map(([key, value]) => [decodeText(key), decodeText(value!)]),
       );
@@ -79,7 +78,7 @@ class TextStore {
   }
 
   version(mode: Mode = 'read'): Promise<number> {
-    return this.run(mode, (seam) => Number(seam.open().version()));
+    return this.run(mode, (seam) => Number(seam.open()[1]));
   }
 
   /** Resolves when what can be tidied up is. */

@@ -17,11 +17,13 @@ const TRAP = new WebAssembly.Module(
 );
 
 interface Seam {
-  open(): {
-    version(): bigint;
-    get(key: Uint8Array): Uint8Array | undefined;
-    reserve(): bigint;
-  };
+  open(): [
+    {
+      get(key: Uint8Array): Uint8Array | undefined;
+      reserve(): bigint;
+    },
+    bigint,
+  ];
   Snapshot: { commit(snapshot: unknown, writes: Uint8Array): bigint };
   trap(): void;
 }
@@ -39,9 +41,9 @@ function makeTransactor() {
 
 const key = (name: string) => new TextEncoder().encode(name);
 const put = (name: string, value: string) => (seam: Seam) =>
-  seam.Snapshot.commit(seam.open(), packEntries([[key(name), key(value)]]));
+  seam.Snapshot.commit(seam.open()[0], packEntries([[key(name), key(value)]]));
 const get = (name: string) => (seam: Seam) => {
-  const value = seam.open().get(key(name));
+  const value = seam.open()[0].get(key(name));
   return value && new TextDecoder().decode(value);
 };
 const code = async (promise: Promise<unknown>) => {
@@ -97,7 +99,7 @@ test('a_call_that_only_reads_can_not_commit', async () => {
 
 test('a_commit_without_writes_is_none', async () => {
   const { transactor } = makeTransactor();
-  const nothing = (seam: Seam) => seam.Snapshot.commit(seam.open(), new Uint8Array(0));
+  const nothing = (seam: Seam) => seam.Snapshot.commit(seam.open()[0], new Uint8Array(0));
   assert.equal(await transactor.submit('read', nothing), 0n);
   assert.equal(await transactor.submit('write', nothing), 0n);
   assert.equal(await transactor.submit('write', put('a', '1')), 1n);
@@ -106,16 +108,16 @@ test('a_commit_without_writes_is_none', async () => {
 test('a_snapshot_does_not_see_later_commits', async () => {
   const { transactor } = makeTransactor();
   const [before, after] = await transactor.submit('write', (seam) => {
-    const snapshot = seam.open();
+    const [snapshot] = seam.open();
     put('a', '1')(seam);
-    return [snapshot.get(key('a')), seam.open().version()];
+    return [snapshot.get(key('a')), seam.open()[1]];
   });
   assert.deepEqual([before, after], [undefined, 1n]);
 });
 
 test('a_snapshot_that_is_held_over_a_commit_can_be_read_and_not_written', async () => {
   const { transactor } = makeTransactor();
-  const held = await transactor.submit('read', (seam) => seam.open());
+  const held = await transactor.submit('read', (seam) => seam.open()[0]);
   await transactor.submit('write', put('a', '1'));
   const late = (writes: Uint8Array) =>
     transactor.submit('write', (seam) => seam.Snapshot.commit(held, writes));

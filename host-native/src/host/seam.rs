@@ -71,10 +71,12 @@ impl State {
 impl types::Host for State {}
 
 impl store::Host for State {
-    fn open(&mut self) -> Result<Resource<OpenSnapshot>, WitFailure> {
+    fn open(&mut self) -> Result<(Resource<OpenSnapshot>, u64), WitFailure> {
         let snapshot = self.open_snapshot()?;
-        self.table
-            .push(OpenSnapshot(snapshot))
+        let version = snapshot.version();
+        let opened = self.table.push(OpenSnapshot(snapshot));
+        opened
+            .map(|opened| (opened, version))
             .map_err(|_| WitFailure::Io("too many snapshots are open".to_owned()))
     }
 
@@ -85,11 +87,6 @@ impl store::Host for State {
 }
 
 impl store::HostSnapshot for State {
-    fn version(&mut self, snapshot: Resource<OpenSnapshot>) -> u64 {
-        // The component can only hold snapshots that are in the table.
-        self.snapshot(&snapshot).map_or(0, Snapshot::version)
-    }
-
     fn get(
         &mut self,
         snapshot: Resource<OpenSnapshot>,

@@ -18,8 +18,9 @@ pub use text::ConditionError;
 
 use crate::Value;
 
-/// A map with text keys.
-fn map<const N: usize>(members: [(&str, Value); N]) -> Value {
+/// A map with short text keys, in the order that the deterministic form has them in.
+fn map<const N: usize>(mut members: [(&str, Value); N]) -> Value {
+    members.sort_by_key(|(name, _)| (name.len(), *name));
     Value::Map(
         members
             .map(|(name, value)| (Value::Text(name.to_owned()), value))

@@ -179,12 +179,24 @@ fn named(path: Path, name: &str) -> Value {
 }
 
 impl Serialize for Query {
+    /// In the deterministic form, which the component need not bring them into.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut query = serializer.serialize_map(None)?;
-        query.serialize_entry("table", &self.table)?;
-        if let Some(Condition(condition)) = &self.condition {
-            query.serialize_entry("where", condition)?;
-        }
+        let members = [
+            !self.sort.is_empty(),
+            self.after.is_some(),
+            self.limit.is_some(),
+            true,
+            self.condition.is_some(),
+            self.having.is_some(),
+            self.offset.is_some(),
+            !self.select.is_empty(),
+            self.analyze,
+            !self.group_by.is_empty(),
+            self.distinct,
+            !self.aggregate.is_empty(),
+        ];
+        let count = members.iter().filter(|there| **there).count();
+        let mut query = serializer.serialize_map(Some(count))?;
         if !self.sort.is_empty() {
             let sort = self.sort.iter().map(|(path, descending)| {
                 map([
@@ -194,23 +206,33 @@ impl Serialize for Query {
             });
             query.serialize_entry("sort", &Value::Array(sort.collect()))?;
         }
-        for (name, number) in [("limit", self.limit), ("offset", self.offset)] {
-            if let Some(number) = number {
-                query.serialize_entry(name, &number)?;
-            }
-        }
         if let Some(after) = &self.after {
             query.serialize_entry("after", &Value::Bytes(after.clone()))?;
         }
-        for (name, paths) in [("select", &self.select), ("groupBy", &self.group_by)] {
-            if !paths.is_empty() {
-                query.serialize_entry(name, paths)?;
-            }
+        if let Some(limit) = self.limit {
+            query.serialize_entry("limit", &limit)?;
         }
-        for (name, flag) in [("distinct", self.distinct), ("analyze", self.analyze)] {
-            if flag {
-                query.serialize_entry(name, &true)?;
-            }
+        query.serialize_entry("table", &self.table)?;
+        if let Some(Condition(condition)) = &self.condition {
+            query.serialize_entry("where", condition)?;
+        }
+        if let Some(Condition(condition)) = &self.having {
+            query.serialize_entry("having", condition)?;
+        }
+        if let Some(offset) = self.offset {
+            query.serialize_entry("offset", &offset)?;
+        }
+        if !self.select.is_empty() {
+            query.serialize_entry("select", &self.select)?;
+        }
+        if self.analyze {
+            query.serialize_entry("analyze", &true)?;
+        }
+        if !self.group_by.is_empty() {
+            query.serialize_entry("groupBy", &self.group_by)?;
+        }
+        if self.distinct {
+            query.serialize_entry("distinct", &true)?;
         }
         if !self.aggregate.is_empty() {
             let members = self
@@ -218,9 +240,6 @@ impl Serialize for Query {
                 .iter()
                 .map(|(name, aggregate)| (name.as_str().into(), aggregate.to_value()));
             query.serialize_entry("aggregate", &Value::Map(members.collect()))?;
-        }
-        if let Some(Condition(condition)) = &self.having {
-            query.serialize_entry("having", condition)?;
         }
         query.end()
     }

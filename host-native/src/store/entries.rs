@@ -8,6 +8,9 @@ use super::{Direction, StoreFailure, pack, value};
 
 type Bytes = &'static [u8];
 
+/// Room for a page of the usual size, which else would be moved again and again while it grows.
+const PAGE: usize = 4096;
+
 pub(super) fn get(
     entries: &impl ReadableTable<Bytes, Bytes>,
     key: &[u8],
@@ -22,7 +25,7 @@ pub(super) fn get_many(
     entries: &impl ReadableTable<Bytes, Bytes>,
     keys: &[u8],
 ) -> Result<Vec<u8>, StoreFailure> {
-    let mut values = Vec::new();
+    let mut values = Vec::with_capacity(PAGE);
     for key in pack::keys(keys) {
         let key = key.map_err(|_| StoreFailure::malformed("keys"))?;
         match entries.get(key)? {
@@ -60,10 +63,10 @@ pub(super) fn scan(
     direction: Direction,
     (max_entries, max_bytes): (u32, u32),
 ) -> Result<Vec<u8>, StoreFailure> {
-    let mut page = Vec::new();
     let Some(mut range) = range(entries, start, end)? else {
-        return Ok(page);
+        return Ok(Vec::new());
     };
+    let mut page = Vec::with_capacity(PAGE);
     for _ in 0..max_entries.max(1) {
         let entry = match direction {
             Direction::Forward => range.next(),

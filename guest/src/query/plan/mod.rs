@@ -137,7 +137,7 @@ impl Plan {
         let mut plan = Plan {
             access: Access::Table(whole(table)),
             direction: Direction::Forward,
-            filter: query.condition.clone(),
+            filter: Condition::always(),
             order: match query.sort.as_slice() {
                 [] => Order::Walked,
                 fields => Order::Fields(fields.to_vec()),
@@ -146,6 +146,7 @@ impl Plan {
             considered,
         };
         if chosen.is_empty() {
+            plan.filter = query.condition.clone();
             return Ok(plan);
         }
         let mut rest = conjuncts;

@@ -28,18 +28,27 @@ pub(super) fn too_large() -> Error {
 }
 
 /// Rows in the making.
-#[derive(Default)]
 pub(super) struct Rows {
     count: usize,
+    /// Room for the head of the array, and the rows behind it.
     body: Vec<u8>,
 }
 
+/// Bytes of the longest head of an array.
+const HEAD: usize = 9;
+
 impl Rows {
+    pub(super) fn new() -> Self {
+        let mut body = Vec::with_capacity(2048);
+        body.resize(HEAD, 0);
+        Rows { count: 0, body }
+    }
+
     /// Adds a row, which `write` writes.
     pub(super) fn add(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> Result<()> {
         write(&mut self.body)?;
         self.count += 1;
-        if self.body.len() > MAX_RESULT {
+        if self.body.len() - HEAD > MAX_RESULT {
             Err(too_large())
         } else {
             Ok(())
@@ -48,9 +57,10 @@ impl Rows {
 
     /// The array of the rows.
     pub(super) fn finish(mut self) -> Vec<u8> {
-        let mut head = Vec::with_capacity(9);
+        let mut head = Vec::with_capacity(HEAD);
         write_array_head(&mut head, self.count);
-        self.body.splice(..0, head);
+        self.body.drain(..HEAD - head.len());
+        self.body[..head.len()].copy_from_slice(&head);
         self.body
     }
 }
@@ -63,7 +73,7 @@ pub fn run(db: &Database, query: &Query) -> Result<Vec<u8>> {
     if query.grouping.is_some() {
         return super::group::run(db, query);
     }
-    let mut rows = Rows::default();
+    let mut rows = Rows::new();
     for_each(db, query, &mut |key, document| {
         rows.add(|out| write_row(query, key, document, out))?;
         Ok(true)

@@ -43,7 +43,7 @@ pub fn page(db: &Database, query: &Query) -> Result<Page> {
             "rows made of many documents have no cursor; use run, with limit and offset",
         ));
     }
-    let mut rows = Rows::default();
+    let mut rows = Rows::new();
     let next = part(db, query, &mut |key, document| {
         rows.add(|out| write_row(query, key, document, out))?;
         Ok(true)
