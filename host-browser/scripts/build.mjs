@@ -44,7 +44,15 @@ await Promise.all([
     ...common,
     platform: 'browser',
     // The page loads the engine only if it runs there; the worker has it at once.
-    entryPoints: ['src/index.ts', 'src/serve.ts', 'src/worker.ts'],
+    entryPoints: {
+      index: 'src/index.ts',
+      serve: 'src/serve.ts',
+      worker: 'src/worker.ts',
+      react: 'src/bindings/react.ts',
+      vue: 'src/bindings/vue.ts',
+      svelte: 'src/bindings/svelte.ts',
+    },
+    external: ['react', 'vue', 'svelte'],
     splitting: true,
     outdir: stage,
   }),

@@ -146,11 +146,12 @@ type Members = { readonly [member: string]: unknown };
 
 /** One for all kinds of queries; the interfaces say which steps each has. */
 class Builder {
-  readonly #runner: Runner;
+  /** Whom it asks. */
+  readonly runner: Runner;
   readonly query: Members;
 
   constructor(runner: Runner, query: Members) {
-    this.#runner = runner;
+    this.runner = runner;
     this.query = query;
   }
 
@@ -209,7 +210,7 @@ class Builder {
   }
 
   run(): Promise<unknown[]> {
-    return this.#runner.query(this.#query);
+    return this.runner.query(this.#query);
   }
 
   async first(): Promise<unknown> {
@@ -217,15 +218,15 @@ class Builder {
   }
 
   count(): Promise<number> {
-    return this.#runner.count(this.#query);
+    return this.runner.count(this.#query);
   }
 
   page(): Promise<Page<unknown>> {
-    return this.#runner.page(this.#query);
+    return this.runner.page(this.#query);
   }
 
   iterate(options?: IterateOptions): AsyncGenerator<unknown, void, void> {
-    return this.#runner.iterate(this.#query, options);
+    return this.runner.iterate(this.#query, options);
   }
 
   [Symbol.asyncIterator](): AsyncGenerator<unknown, void, void> {
@@ -233,14 +234,14 @@ class Builder {
   }
 
   explain(options?: { readonly analyze?: boolean }): Promise<Plan> {
-    return this.#runner.explain({ ...this.#query, ...options } as Query);
+    return this.runner.explain({ ...this.#query, ...options } as Query);
   }
 
   live(options?: LiveOptions): Live<unknown> {
-    if (this.#runner.live === undefined) {
+    if (this.runner.live === undefined) {
       throw new CuError('invalid-argument', 'A transaction has no live queries; ask the database for one.');
     }
-    return this.#runner.live(this.#query, options);
+    return this.runner.live(this.#query, options);
   }
 
   update(changes: unknown): Promise<number> {
@@ -259,7 +260,7 @@ class Builder {
   }
 
   #with(members: Members): Builder {
-    return new Builder(this.#runner, { ...this.query, ...members });
+    return new Builder(this.runner, { ...this.query, ...members });
   }
 
   #join(member: 'where' | 'having', by: 'and' | 'or', parts: unknown[]): Builder {
@@ -273,7 +274,7 @@ class Builder {
 
   /** The component refuses members that no change by query has, such as an offset. */
   async #change(operation: Members): Promise<number> {
-    const [count] = await this.#runner.apply([{ where: null, ...this.query, ...operation }] as never[]);
+    const [count] = await this.runner.apply([{ where: null, ...this.query, ...operation }] as never[]);
     return count as number;
   }
 }

@@ -1,74 +1,25 @@
 /** How the package is found and loaded: bundled, with a wrong type for the module, on old engines, in Node. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { type TestContext, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { build } from 'vite';
+import { join } from 'node:path';
+import { test } from 'node:test';
 import { executable } from '../harness/index.ts';
 import { alone, inEachBrowser, openPage } from './browsers.ts';
-
-const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-
-/** A project of someone else that has the package among its dependencies. */
-async function project(t: TestContext): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'cu-project-'));
-  await cp(join(root, 'test/fixture/vite'), directory, { recursive: true });
-  await writeFile(join(directory, 'package.json'), '{ "type": "module" }');
-  await mkdir(join(directory, 'node_modules'));
-  await symlink(root, join(directory, 'node_modules/cu-db'));
-  t.after(() => rm(directory, { recursive: true, force: true }));
-  return directory;
-}
+import { packageRoot, project } from './projects.ts';
 
 test('the_types_satisfy_a_strict_project', async (t) => {
-  const directory = await project(t);
+  const directory = await project(t, 'bundled');
   for (const [module, resolution] of [
     ['esnext', 'bundler'],
     ['nodenext', 'nodenext'],
   ] as const) {
     const options = ['--noEmit', '--strict', '--target', 'es2022', '--lib', 'es2022,dom', '--types', ''];
     execFileSync(
-      join(root, 'node_modules/.bin/tsc'),
+      join(packageRoot, 'node_modules/.bin/tsc'),
       [...options, '--module', module, '--moduleResolution', resolution, 'main.ts', 'compatible.ts'],
       { cwd: directory, stdio: 'inherit' },
     );
   }
-});
-
-test('a_bundle_made_by_vite_runs_under_the_policy', {
-  skip: executable('chromium') === undefined,
-}, async (t) => {
-  const directory = await project(t);
-  await build({
-    root: directory,
-    configFile: false,
-    logLevel: 'error',
-    build: { outDir: 'dist', target: 'es2022' },
-  });
-  const assets = await readdir(join(directory, 'dist/assets'));
-  assert.equal(assets.filter((name) => name.endsWith('.wasm')).length, 1, `${assets}`);
-  const { browser, server } = await alone(t, 'chromium', { directory: join(directory, 'dist') });
-  const page = await browser.newPage();
-  await page.goto(`${server.origin}/index.html`);
-  const title = await page.evaluate(
-    () =>
-      new Promise<string>((resolve) => {
-        const check = () => document.title.startsWith('[') && resolve(document.title);
-        new MutationObserver(check).observe(document.head, {
-          subtree: true,
-          childList: true,
-          characterData: true,
-        });
-        check();
-      }),
-  );
-  assert.deepEqual(JSON.parse(title), [
-    [['Andorra la Vella', { country: 'AD', population: 20430 }]],
-    'unknown-table',
-  ]);
 });
 
 test('a_module_that_the_server_gives_another_type_is_loaded_too', {
