@@ -8,6 +8,7 @@
  */
 import { type Code, type Engine, loadCode, makeEngine } from './engine/engine.ts';
 import { CuError, componentFailure, errorOf, trapError } from './errors.ts';
+import { checkName } from './options.ts';
 import { differences } from './store/differences.ts';
 import { Session } from './store/imports.ts';
 import { IndexedDbJournal } from './store/indexeddb.ts';
@@ -80,6 +81,7 @@ export class Workspace {
 
   /** Opens a database of this name, and makes it if there is none. Rejects as `open` does. */
   static async open(name: string, options: WorkspaceOptions): Promise<Workspace> {
+    checkName(name);
     const code = loadCode(options.module);
     const inMemory = options.storage === 'memory';
     const [journal, modules] = await Promise.all([
@@ -126,6 +128,18 @@ export class Workspace {
       if (this.#whenBehind === 'replay') this.#unsaved.push(call);
     }
     return call;
+  }
+
+  /**
+   * Takes back a call that is not saved; those behind it are made again without it. Only a workspace that replays can do
+   * that. Nothing happens if it is saved.
+   */
+  undo(made: Made<unknown>): void {
+    const others = this.#unsaved.filter((call) => call !== made);
+    if (others.length === this.#unsaved.length) return;
+    this.#unsaved = others;
+    this.#isBehind = others.length > 0;
+    this.#replay(this.#session.base);
   }
 
   /** What the last call that was made has printed, however it ended. */
@@ -215,6 +229,11 @@ export class Workspace {
         'Another page has saved since, and the change feed of this database has both changes; load its state and make them again.';
       throw new CuError('store-conflict', message);
     }
+    this.#replay(state);
+  }
+
+  /** Makes the calls that are not saved on another state. */
+  #replay(state: State): void {
     this.#goTo(state);
     for (const call of this.#unsaved) {
       try {

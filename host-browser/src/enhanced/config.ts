@@ -1,4 +1,5 @@
 /** The configuration of the enhanced interface. */
+import { CuError } from '../errors.ts';
 
 export interface EnhancedOptions {
   /** The database's name; `enhanced` by default. */
@@ -56,3 +57,23 @@ export const DEFAULTS: EnhancedConfig = {
   compressionThreshold: 1024,
   cacheTimeout: 300_000,
 };
+
+const LEAST = { maxBatchSize: 1, maxBatchBytes: 1, queryTimeout: 1, auditLimit: 0 } as const;
+
+/** Refuses what can't be right. */
+export function checkConfig(config: EnhancedConfig): void {
+  for (const [name, least] of Object.entries(LEAST)) {
+    const value = config[name as keyof typeof LEAST];
+    if (Number.isSafeInteger(value) && value >= least) continue;
+    throw new CuError('invalid-argument', `${name} must be a whole number, ${least} or more.`, {
+      place: name,
+    });
+  }
+  for (const [name, known] of Object.entries({
+    audit: ['changes', 'all'],
+    storage: ['indexeddb', 'memory'],
+  })) {
+    if (known.includes(config[name as 'audit' | 'storage'])) continue;
+    throw new CuError('invalid-argument', `${name} must be one of: ${known.join(', ')}.`, { place: name });
+  }
+}

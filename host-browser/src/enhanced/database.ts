@@ -9,7 +9,7 @@ import { printer } from '../print.ts';
 import type { Stats } from '../types.ts';
 import { type Made, Workspace } from '../workspace.ts';
 import { type AuditEntry, addEntry, clearEntries, readEntries } from './audit.ts';
-import { DEFAULTS, type EnhancedConfig, type EnhancedOptions } from './config.ts';
+import { checkConfig, DEFAULTS, type EnhancedConfig, type EnhancedOptions } from './config.ts';
 import { type EnhancedErrorCode, EnhancedLuaError } from './errors.ts';
 import { checkFunctionSource, unsafeNames } from './functions.ts';
 import { createdIndex, type EnhancedIndex, type IndexType, readIndexes } from './indexes.ts';
@@ -95,10 +95,7 @@ export class EnhancedCuWASM {
   async #begin(options: EnhancedOptions): Promise<this> {
     const given = Object.entries(options).filter(([, value]) => value !== undefined);
     const config = { ...DEFAULTS, ...Object.fromEntries(given) } as EnhancedConfig;
-    for (const limit of ['maxBatchSize', 'maxBatchBytes', 'queryTimeout', 'auditLimit'] as const) {
-      if (Number.isSafeInteger(config[limit]) && config[limit] >= 0) continue;
-      throw new CuError('invalid-argument', `${limit} must be a whole number, 0 or more.`, { place: limit });
-    }
+    checkConfig(config);
     const workspace = await Workspace.open(config.name, {
       storage: config.storage,
       restore: config.autoRestore,
@@ -121,7 +118,7 @@ export class EnhancedCuWASM {
   eval(code: string): Decoded {
     const workspace = this.#open();
     if (typeof code !== 'string') throw new EnhancedLuaError('INVALID_INPUT', 'Lua code must be a string');
-    const options = componentOptions({ keepGlobals: true, wallClock: Math.max(1, this.config.queryTimeout) });
+    const options = componentOptions({ keepGlobals: true, wallClock: this.config.queryTimeout });
     const none = encode([], 'arguments');
     const called = this.#call(
       'eval',
@@ -338,9 +335,15 @@ export class EnhancedCuWASM {
     }
     const made = this.#call(api, message, errorOf, work);
     if (this.config.autoRestore && workspace.isChanged) {
-      await workspace.save().catch((error: unknown) => {
-        throw errorOf(error);
-      });
+      try {
+        await workspace.save();
+      } catch (thrown) {
+        // What rejects is not there, and is not stored later.
+        workspace.undo(made);
+        const error = errorOf(thrown);
+        this.#log(api, message, error);
+        throw error;
+      }
     }
     if (made.error !== undefined) throw errorOf(made.error);
     return made.result;

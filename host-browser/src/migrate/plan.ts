@@ -2,7 +2,7 @@
 import { CuFloat, type Value } from '../cbor/values.ts';
 import type { MigrationProblem } from './errors.ts';
 import { libraryName } from './library.ts';
-import { MAXIMUM_DEPTH, nameProblem } from './limits.ts';
+import { MAXIMUM_DEPTH, MAXIMUM_VALUES, nameProblem } from './limits.ts';
 import type { Stored, StoredValue } from './stored.ts';
 
 /** A key as Lua sees it. */
@@ -45,6 +45,10 @@ class Planner {
   readonly #documents: PlannedDocument[] = [];
   readonly #functions: PlannedFunction[] = [];
   readonly #problems: MigrationProblem[] = [];
+  /** Where the value at hand is, from `_home` on. */
+  readonly #path: PathKey[] = [];
+  /** How many values the document at hand has. */
+  #count = 0;
   /** The tables that the one at hand is in. */
   readonly #above = new Set<number>();
 
@@ -57,7 +61,8 @@ class Planner {
     const { home } = this.#stored;
     if (home !== undefined) {
       this.#above.add(home);
-      for (const [text, value] of this.#entries(home)) this.#member(this.#key(text), value);
+      for (const [text, value] of this.#entries(home))
+        this.#at(this.#key(text), (key) => this.#member(key, value));
     }
     return {
       tables: this.#tables,
@@ -69,28 +74,36 @@ class Planner {
 
   /** A member of `_home`: a table of documents, if it is one and has a name that a table can have, or else a document. */
   #member(key: PathKey, value: StoredValue): void {
-    const path = [key];
     if (value.type !== 'table' || typeof key !== 'string' || nameProblem(key) !== undefined) {
-      this.#document('_home', key, value, path);
+      this.#document('_home', key, value);
       return;
     }
     const id = value.value;
-    if (!this.#enter(id, path)) return;
+    if (!this.#enter(id)) return;
     this.#tables.push(key);
     for (const [text, member] of this.#entries(id)) {
-      const memberKey = this.#key(text);
-      this.#document(key, memberKey, member, [...path, memberKey]);
+      this.#at(this.#key(text), (memberKey) => this.#document(key, memberKey, member));
     }
     this.#above.delete(id);
   }
 
-  #document(table: string, key: PathKey, stored: StoredValue, path: readonly PathKey[]): void {
-    const value = this.#value(stored, path, 0);
+  #document(table: string, key: PathKey, stored: StoredValue): void {
+    this.#count = 0;
+    const problems = this.#problems.length;
+    const functions = this.#functions.length;
+    const value = this.#value(stored, 0);
+    if (this.#count > MAXIMUM_VALUES) {
+      this.#problems.length = problems;
+      this.#functions.length = functions;
+      this.#problem(`it has more than ${MAXIMUM_VALUES} values`);
+      return;
+    }
     if (value !== undefined) this.#documents.push({ table, key, value });
   }
 
   /** A value without the functions in it, which are noted; undefined if nothing is left. */
-  #value(stored: StoredValue, path: readonly PathKey[], depth: number): Value | undefined {
+  #value(stored: StoredValue, depth: number): Value | undefined {
+    if (++this.#count > MAXIMUM_VALUES) return undefined;
     switch (stored.type) {
       case 'nil':
         return undefined;
@@ -103,44 +116,52 @@ class Planner {
       case 'string':
         return textOf(stored.value);
       case 'bytecode':
-        this.#functions.push({ path, from: stored.value });
+        this.#functions.push({ path: [...this.#path], from: stored.value });
         return undefined;
       case 'library': {
         const name = libraryName(stored.value);
-        if (name === undefined)
-          this.#problem(path, 'it was a function that the older module had no name for');
-        else this.#functions.push({ path, from: name });
+        if (name === undefined) this.#problem('it was a function that the older module had no name for');
+        else this.#functions.push({ path: [...this.#path], from: name });
         return undefined;
       }
       case 'table':
-        return this.#table(stored.value, path, depth);
+        return this.#table(stored.value, depth);
       case 'damaged':
-        this.#problem(path, stored.reason);
+        this.#problem(stored.reason);
         return undefined;
     }
   }
 
-  #table(id: number, path: readonly PathKey[], depth: number): Value | undefined {
+  #table(id: number, depth: number): Value | undefined {
     if (depth === MAXIMUM_DEPTH) {
-      this.#problem(path, `there are more than ${MAXIMUM_DEPTH} tables inside each other`);
+      this.#problem(`there are more than ${MAXIMUM_DEPTH} tables inside each other`);
       return undefined;
     }
-    if (!this.#enter(id, path)) return undefined;
+    if (!this.#enter(id)) return undefined;
     const members: [PathKey, Value | null][] = [];
     for (const [text, member] of this.#entries(id)) {
-      const key = this.#key(text);
-      // A function keeps its place, so that a list stays one.
-      members.push([key, this.#value(member, [...path, key], depth + 1) ?? null]);
+      if (this.#count > MAXIMUM_VALUES) break;
+      this.#at(this.#key(text), (key) => {
+        // A function keeps its place, so that a list stays one.
+        members.push([key, this.#value(member, depth + 1) ?? null]);
+      });
     }
     this.#above.delete(id);
     return listOf(members) ?? new Map(members.filter(([, member]) => member !== null));
   }
 
+  /** Goes to a key of the table at hand, and back. */
+  #at(key: PathKey, work: (key: PathKey) => void): void {
+    this.#path.push(key);
+    work(key);
+    this.#path.pop();
+  }
+
   /** Begins with a table, unless it is not there or is inside of itself. */
-  #enter(id: number, path: readonly PathKey[]): boolean {
-    if (!this.#stored.tables.has(id)) this.#problem(path, `its table ${id} is missing`);
+  #enter(id: number): boolean {
+    if (!this.#stored.tables.has(id)) this.#problem(`its table ${id} is missing`);
     else if (this.#above.has(id))
-      this.#problem(path, 'it is a table that contains itself, which a document can not');
+      this.#problem('it is a table that contains itself, which a document can not');
     else {
       this.#above.add(id);
       return true;
@@ -158,8 +179,9 @@ class Planner {
     return BigInt.asIntN(64, number) === number ? small(number) : text;
   }
 
-  #problem(path: readonly PathKey[], reason: string): void {
-    this.#problems.push({ path: pathText(path), reason });
+  /** Notes what is wrong where it is at hand. */
+  #problem(reason: string): void {
+    this.#problems.push({ path: pathText(this.#path), reason });
   }
 }
 

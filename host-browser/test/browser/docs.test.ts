@@ -1,11 +1,19 @@
 /** The examples of the documents that need a page do what these say, each section by itself with empty storage. */
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { describe, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { comments, logs, sections } from '../docs/examples.ts';
-import { type BrowserName, executable } from '../harness/index.ts';
+import {
+  type BrowserName,
+  executable,
+  type LaunchedBrowser,
+  launch,
+  repositoryRoot,
+  type Server,
+  serve,
+} from '../harness/index.ts';
 import { CHUNKS } from '../unit/chunks.ts';
-import { alone, openPage } from './browsers.ts';
+import { openPage } from './browsers.ts';
 import { leaveOlder, type OlderTables } from './older.ts';
 
 const names = (process.env.CU_BROWSERS ?? 'chromium,firefox').split(',') as BrowserName[];
@@ -35,22 +43,40 @@ const OLDER: OlderTables = {
   4: { name: '0403000000416461', born: '021707000000000000' },
 };
 
-for (const document of ['migration.md', 'compatibility.md']) {
-  const path = new URL(`../../../docs/${document}`, import.meta.url);
-  for (const { title, code } of sections(await readFile(path, 'utf8'))) {
-    describe(`${document}: ${title}`, () => {
-      for (const name of names) {
-        test(`in ${name}`, { skip: executable(name) === undefined }, async (t) => {
-          const { browser, server } = await alone(t, name, { policy: POLICY });
+const documents = await Promise.all(
+  ['migration.md', 'compatibility.md'].map(async (name) => {
+    const text = await readFile(new URL(`../../../docs/${name}`, import.meta.url), 'utf8');
+    return [name, sections(text)] as const;
+  }),
+);
+
+for (const name of names) {
+  describe(`examples (${name})`, { skip: executable(name) === undefined }, () => {
+    let browser: LaunchedBrowser;
+    let server: Server;
+    before(async () => {
+      server = await serve(repositoryRoot, { policy: POLICY });
+      browser = await launch(name);
+    });
+    after(async () => {
+      await browser.close();
+      await server.close();
+    });
+    for (const [document, examples] of documents) {
+      for (const { title, code } of examples) {
+        test(`${document}: ${title}`, async () => {
           const page = await openPage(browser, server);
+          await page.evaluate(async () => {
+            localStorage.clear();
+            for (const { name } of await indexedDB.databases()) await store.removeDatabase(name!);
+          });
           if (title.includes('cu 2.1')) await leaveOlder(page, 'LuaPersistentDB', OLDER);
           const logged = await page.evaluate(
             async (source) => {
               const texts: string[] = [];
-              (globalThis as { tell?: (value: unknown) => void }).tell = (value) =>
-                texts.push(JSON.stringify(value));
-              const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
-              await import(url);
+              const tell = (value: unknown) => texts.push(JSON.stringify(value));
+              Object.assign(globalThis, { tell });
+              await import(URL.createObjectURL(new Blob([source], { type: 'text/javascript' })));
               return texts;
             },
             moduleOf(code, server.origin),
@@ -61,10 +87,11 @@ for (const document of ['migration.md', 'compatibility.md']) {
             expected,
           );
           assert.equal(expected.length, logs(code), 'each has its comment');
+          await page.close();
         });
       }
-    });
-  }
+    }
+  });
 }
 
 /** An example as a module, with absolute imports, that tells what it logs. */

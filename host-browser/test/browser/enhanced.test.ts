@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Page } from 'puppeteer-core';
 import type * as Enhanced from '../../src/enhanced/index.ts';
-import { inEachBrowser } from './browsers.ts';
+import { executable } from '../harness/index.ts';
+import { alone, inEachBrowser, openPage } from './browsers.ts';
 
 declare global {
   var enhanced: typeof Enhanced;
@@ -153,23 +154,96 @@ inEachBrowser(
       await page.close();
     });
 
-    test('what_can_not_be_stored_is_told_and_stays_in_memory', async () => {
+    test('what_can_not_be_stored_rejects_and_is_taken_back', async () => {
+      const page = await open();
+      const outcome = await page.evaluate(async () => {
+        const lua = await enhanced.EnhancedCuWASM.init({ name: 'gone', onError: () => {} });
+        await cu.Database.deleteDatabase('gone');
+        const codes = (error: Enhanced.EnhancedLuaError) => [error.code, error.details.code];
+        const saved = await lua.saveState().then(String, codes);
+        const batch = await lua
+          .batchTableOperations([{ type: 'set', table: 't', key: 'k', value: 1 }])
+          .then(String, codes);
+        return [saved, batch, lua.eval('return _home.t'), lua.eval('_home.x = 1 return _home.x')];
+      });
+      const closed = 'store-closed';
+      assert.deepEqual(outcome, [['SAVE_STATE_FAILED', closed], ['BATCH_OPERATION_FAILED', closed], null, 1]);
+      await page.close();
+    });
+
+    test('what_eval_could_not_store_is_stored_by_the_next_save_once', async () => {
       const page = await open();
       const outcome = await page.evaluate(async () => {
         const errors: string[] = [];
         const onError = (error: Error) => errors.push((error as Enhanced.EnhancedLuaError).code);
-        const lua = await enhanced.EnhancedCuWASM.init({ name: 'gone', onError });
-        await cu.Database.deleteDatabase('gone');
-        const saved = await lua.saveState().then(String, (error) => [error.code, error.details.code]);
+        const lua = await enhanced.EnhancedCuWASM.init({ name: 'aborted', onError });
+        lua.eval('_home.n = 0');
+        await lua.saveState();
+        const put = IDBObjectStore.prototype.put;
+        IDBObjectStore.prototype.put = function (...args) {
+          const request = put.apply(this, args);
+          this.transaction.abort();
+          return request;
+        };
+        lua.eval('_home.n = _home.n + 1');
         const batch = await lua
-          .batchTableOperations([{ type: 'set', table: 't', key: 'k', value: 1 }])
-          .then(String, (error) => [error.code, error.details.code]);
-        return [saved, batch, lua.eval('return _home.t.k')];
+          .batchTableOperations([
+            { type: 'set', table: '_home', key: 'n', value: 100 },
+            { type: 'set', table: 't', key: 'k', value: 1 },
+          ])
+          .then(String, (error) => error.details.code);
+        lua.eval('_home.n = _home.n + 1');
+        const failed = await lua.saveState().then(String, (error) => error.code);
+        IDBObjectStore.prototype.put = put;
+        lua.eval('_home.n = _home.n + 1');
+        const saved = await lua.saveState();
+        await lua.close();
+        const again = await enhanced.EnhancedCuWASM.init({ name: 'aborted' });
+        const failures = again.auditLog.filter(({ outcome }) => outcome === 'failed').map(({ api }) => api);
+        return { batch, failed, saved, values: again.eval('return {_home.n, _home.t}'), failures, errors };
       });
-      const closed = 'store-closed';
-      assert.deepEqual(outcome, [['SAVE_STATE_FAILED', closed], ['BATCH_OPERATION_FAILED', closed], 1]);
+      assert.equal(outcome.batch, 'store-io');
+      assert.equal(outcome.failed, 'SAVE_STATE_FAILED');
+      assert.equal(outcome.saved, true);
+      assert.deepEqual(outcome.values, [3], 'the batch that rejected is not there');
+      assert.deepEqual(outcome.failures, ['batchTableOperations']);
+      assert.ok(outcome.errors.length > 0 && outcome.errors.every((code) => code === 'SAVE_STATE_FAILED'));
       await page.close();
     });
   },
   ['page'],
 );
+
+// Only Chromium lets a test set a quota.
+test('a_full_quota_keeps_what_eval_wrote_in_memory_until_there_is_room (chromium)', {
+  skip: executable('chromium') === undefined,
+}, async (t) => {
+  const { browser, server } = await alone(t, 'chromium');
+  const page = await openPage(browser, server);
+  // Before the first use of storage: Chromium remembers for a while how much room there was.
+  const devtools = await page.createCDPSession();
+  await devtools.send('Storage.overrideQuotaForOrigin', { origin: server.origin, quotaSize: 2_000_000 });
+  const refused = await page.evaluate(async () => {
+    const built: string = '/host-browser/dist/enhanced.js';
+    globalThis.enhanced = await import(built);
+    const lua = await enhanced.EnhancedCuWASM.init({ name: 'quota', onError: () => {} });
+    kept = { lua } as never;
+    // What Chromium can compress counts for less.
+    const noise = Array.from({ length: 200_000 }, () => Math.random().toString(36).slice(2)).join('');
+    lua.eval(`_home.large = '${noise}'`);
+    return lua.saveState().then(String, (error) => [error.code, error.details.code]);
+  });
+  assert.deepEqual(refused, ['SAVE_STATE_FAILED', 'store-full']);
+  await devtools.send('Storage.overrideQuotaForOrigin', { origin: server.origin });
+  const bytes = await page.evaluate(async () => {
+    const { lua } = kept as unknown as { lua: Enhanced.EnhancedCuWASM };
+    // Chromium takes its time to see that there is room.
+    let saved: unknown;
+    do saved = await lua.saveState().catch(() => new Promise((resolve) => setTimeout(resolve)));
+    while (saved !== true);
+    await lua.close();
+    const again = await enhanced.EnhancedCuWASM.init({ name: 'quota' });
+    return again.eval('return #_home.large');
+  });
+  assert.ok(Number(bytes) > 2_000_000);
+});

@@ -166,7 +166,16 @@ function read<T>(request: IDBRequest<T>): Promise<T> {
   });
 }
 
-const helpers = { TextStore, Entries, outcome, rawDatabase, tamper, dump };
+/** Deletes a database of IndexedDB itself. */
+function removeDatabase(name: string): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const request = indexedDB.deleteDatabase(name);
+    request.onsuccess = resolve;
+    request.onerror = reject;
+  });
+}
+
+const helpers = { TextStore, Entries, outcome, rawDatabase, removeDatabase, tamper, dump };
 
 declare global {
   var cu: typeof Package;

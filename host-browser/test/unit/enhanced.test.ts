@@ -66,7 +66,23 @@ test('nothing_works_before_init', async () => {
 });
 
 test('init_rejects_with_what_was_wrong', async () => {
-  await assert.rejects(make({ auditLimit: -1 }), coded('INIT_FAILED'));
+  const wrong: EnhancedOptions[] = [
+    { auditLimit: -1 },
+    { queryTimeout: 0 },
+    { maxBatchSize: 1.5 },
+    { maxBatchBytes: 0 },
+    { audit: 'some' as never },
+    { storage: 'disk' as never },
+    { name: '' },
+    { name: 'a\u0000' },
+  ];
+  for (const options of wrong) {
+    await assert.rejects(make(options), (error: EnhancedLuaError) => {
+      assert.equal(error.code, 'INIT_FAILED');
+      assert.equal(error.details.place, Object.keys(options)[0]);
+      return true;
+    });
+  }
   await assert.rejects(EnhancedCuWASM.init({ storage: 'indexeddb' }), (error: EnhancedLuaError) => {
     assert.equal(error.code, 'INIT_FAILED');
     assert.equal(error.details.code, 'store-unavailable', 'Node has no IndexedDB');

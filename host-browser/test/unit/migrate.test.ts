@@ -7,6 +7,7 @@ import { fill } from '../../src/migrate/fill.ts';
 import { type Keys, planOf } from '../../src/migrate/plan.ts';
 import { storedOf } from '../../src/migrate/stored.ts';
 import { CHUNKS } from './chunks.ts';
+import { Random } from './random.ts';
 
 type Members = Record<string, OlderValue | string | Uint8Array>;
 
@@ -201,4 +202,68 @@ test('strings_of_early_versions_and_metadata_of_all_are_understood', async () =>
   assert.deepEqual(await other.eval('return _home.x, _home.y'), [1, null]);
   const [nothing, , counts] = await migrated([]);
   assert.deepEqual([counts, await nothing.tables()], [[0, 0, 0], []]);
+});
+
+test('tables_that_are_in_each_other_many_times_end_as_a_problem', async () => {
+  const doubling = Object.fromEntries(
+    Array.from({ length: 60 }, (_, level) => [level + 2, { a: table(level + 3), b: table(level + 3) }]),
+  );
+  const [db, problems] = await migrated(
+    records({
+      1: { t: table(2), fine: integer(1) },
+      ...doubling,
+      2: { a: table(3) },
+      62: { f: chunk('double') },
+    }),
+  );
+  assert.deepEqual(problems, ['_home.t.a: it has more than 1000000 values']);
+  assert.equal(await db.get('_home', 'fine'), 1);
+});
+
+test('whatever_the_records_are_a_plan_and_its_database_come_of_them', async () => {
+  const random = new Random(21);
+  const kinds = ['nil', 'boolean', 'integer', 'float', 'string', 'bytecode', 'library', 'table'] as const;
+  const value = (): OlderValue | string | Uint8Array => {
+    switch (kinds[random.below(16)]) {
+      case 'nil':
+        return { type: 'nil' };
+      case 'boolean':
+        return { type: 'boolean', value: random.below(2) === 1 };
+      case 'integer':
+        return integer(random.below(1000) - 500);
+      case 'float':
+        return { type: 'float', value: random.below(1000) / 8 };
+      case 'string':
+        return { type: 'string', value: random.bytes(random.below(8)) };
+      case 'bytecode':
+        return random.below(2) === 0 ? chunk('double') : { type: 'bytecode', value: random.bytes(20) };
+      case 'library':
+        return { type: 'library', value: random.below(70) };
+      case 'table':
+        return table(1 + random.below(8));
+      default:
+        return random.below(2) === 0 ? random.bytes(random.below(12)) : 'a text';
+    }
+  };
+  const key = () =>
+    ['a', 'b', '1', '2', '3', '-7', '', '__proto__', 'x'.repeat(2000), 'a/b', '_x'][random.below(11)]!;
+  let written = 0;
+  for (let round = 0; round < 200; round++) {
+    const tables = Object.fromEntries(
+      Array.from({ length: 6 }, (_, id) => [
+        id + 1,
+        Object.fromEntries(Array.from({ length: random.below(6) }, () => [key(), value()])),
+      ]),
+    );
+    const [db, problems, [, documents, functions]] = await migrated(records(tables));
+    const left = (await db.tables()).reduce((sum, { documents }) => sum + documents, 0);
+    assert.ok(left >= documents!, `${round}: what is reported is there`);
+    assert.ok(
+      (await db.functions()).every(({ bytecode }) => bytecode),
+      'what is kept came through the verifier',
+    );
+    assert.ok(problems.every((problem) => problem.startsWith('_home')));
+    written += documents! + functions!;
+  }
+  assert.ok(written > 100, `${written}`);
 });
