@@ -2,7 +2,7 @@
 //!
 //! A B-tree of numbers: of the writes, whose keys and values lie one behind the other in a few large pieces of
 //! memory. A map of boxed keys and values took two allocations for each write, and looked at a key's bytes wherever
-//! they were for each comparison; here the tree has the first 16 bytes of each key in it, which nearly always decide.
+//! they were for each comparison; here the tree has the first 24 bytes of each key in it, which nearly always decide.
 
 use std::cmp::Ordering;
 use std::rc::Rc;
@@ -55,19 +55,19 @@ struct Entry {
 /// Keys in ascending order: for each its first bytes, and the number of the write that has the rest.
 #[derive(Debug, Clone)]
 struct Keys {
-    heads: [u128; FANOUT],
+    heads: [Head; FANOUT],
     entries: [u32; FANOUT],
     length: usize,
 }
 
 impl Keys {
     const EMPTY: Keys = Keys {
-        heads: [0; FANOUT],
+        heads: [Head::LEAST; FANOUT],
         entries: [NONE; FANOUT],
         length: 0,
     };
 
-    fn insert(&mut self, at: usize, head: u128, entry: u32) {
+    fn insert(&mut self, at: usize, head: Head, entry: u32) {
         self.heads.copy_within(at..self.length, at + 1);
         self.entries.copy_within(at..self.length, at + 1);
         self.heads[at] = head;
@@ -123,22 +123,34 @@ pub(crate) struct Overlay {
     recent: [u32; STREAMS],
 }
 
-/// The beginning of a key, filled up with zeros: keys are in the order of these, as far as they differ.
-fn head(key: &[u8]) -> u128 {
-    match key.first_chunk() {
-        Some(chunk) => u128::from_be_bytes(*chunk),
-        None => {
-            let mut chunk = [0; 16];
-            chunk[..key.len()].copy_from_slice(key);
-            u128::from_be_bytes(chunk)
-        }
+/// The beginning of a key, filled up with zeros: keys are in the order of these, as far as they differ. It has all of an index entry of one
+/// number for a document under a number: entries of one value differ in their last bytes only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Head([u64; 3]);
+
+impl Head {
+    const LEAST: Head = Head([0; 3]);
+
+    fn of(key: &[u8]) -> Head {
+        let word = |number: usize| {
+            let key = &key[key.len().min(8 * number)..];
+            match key.first_chunk() {
+                Some(chunk) => u64::from_be_bytes(*chunk),
+                None => {
+                    let mut chunk = [0; 8];
+                    chunk[..key.len()].copy_from_slice(key);
+                    u64::from_be_bytes(chunk)
+                }
+            }
+        };
+        Head([word(0), word(1), word(2)])
     }
 }
 
 /// Which of the streams a key belongs to: the table or index that it is of decides.
 #[expect(clippy::cast_possible_truncation, reason = "a few bits are left")]
-fn stream(head: u128) -> usize {
-    let prefix = (head >> 88) as u64;
+fn stream(head: Head) -> usize {
+    let prefix = head.0[0] >> 24;
     ((prefix ^ prefix >> 32) as usize) % STREAMS
 }
 
@@ -193,7 +205,7 @@ impl Overlay {
     }
 
     /// Where a key is among those of a node from a position on, or where it would be.
-    fn search(&self, keys: &Keys, from: usize, head: u128, key: &[u8]) -> Result<usize, usize> {
+    fn search(&self, keys: &Keys, from: usize, head: Head, key: &[u8]) -> Result<usize, usize> {
         let (mut low, mut high) = (from, keys.length);
         while low < high {
             let middle = usize::midpoint(low, high);
@@ -210,7 +222,7 @@ impl Overlay {
     }
 
     /// The child of a branch that has a key if any has.
-    fn child(&self, branch: &Branch, head: u128, key: &[u8]) -> usize {
+    fn child(&self, branch: &Branch, head: Head, key: &[u8]) -> usize {
         match self.search(&branch.keys, 1, head, key) {
             Ok(at) => at,
             Err(at) => at - 1,
@@ -218,7 +230,7 @@ impl Overlay {
     }
 
     /// The leaf in which keys like this one were written last, if this one can only be in it.
-    fn recent(&self, stream: usize, head: u128) -> Option<u32> {
+    fn recent(&self, stream: usize, head: Head) -> Option<u32> {
         let recent = self.recent[stream];
         let leaf = self.leaves.get(recent as usize)?;
         let (first, last) = match leaf.keys.length {
@@ -237,7 +249,7 @@ impl Overlay {
 
     /// The leaf that has a key if any has, and where the key is in it, or would be.
     fn find(&self, key: &[u8]) -> (u32, Result<usize, usize>) {
-        let head = head(key);
+        let head = Head::of(key);
         if let Some(leaf) = self.recent(stream(head), head) {
             return (
                 leaf,
@@ -353,7 +365,7 @@ impl Overlay {
             });
             (self.root, self.levels) = (0, 0);
         }
-        let head = head(key);
+        let head = Head::of(key);
         let stream = stream(head);
         if let Some(leaf) = self.recent(stream, head) {
             let keys = &self.leaves[leaf as usize].keys;
@@ -404,7 +416,7 @@ impl Overlay {
         path: &[(u32, usize)],
         leaf: u32,
         at: usize,
-        head: u128,
+        head: Head,
         entry: u32,
     ) -> u32 {
         let mut node = short(self.leaves.len());
@@ -458,7 +470,7 @@ impl Overlay {
             keys: Keys::EMPTY,
             children: [NONE; FANOUT],
         };
-        root.insert(0, 0, NONE, self.root);
+        root.insert(0, Head::LEAST, NONE, self.root);
         root.insert(1, head, entry, node);
         self.root = short(self.branches.len());
         self.branches.push(root);
@@ -566,7 +578,7 @@ impl Overlay {
 }
 
 impl Branch {
-    fn insert(&mut self, at: usize, head: u128, entry: u32, child: u32) {
+    fn insert(&mut self, at: usize, head: Head, entry: u32, child: u32) {
         self.children.copy_within(at..self.keys.length, at + 1);
         self.children[at] = child;
         self.keys.insert(at, head, entry);
