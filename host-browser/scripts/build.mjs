@@ -1,12 +1,12 @@
 /** Builds `dist/`: scripts for browsers, one for Node, the core module, and the types. */
 import { execFile } from 'node:child_process';
-import { copyFile, cp, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { copyFile, cp, mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { brotliCompressSync, constants } from 'node:zlib';
 import { build } from 'esbuild';
 import { generate } from './generate.mjs';
+import { DOWNLOAD_LIMIT, download } from './size.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
@@ -73,17 +73,15 @@ await cp(join(root, 'src/generated'), join(stage, 'types/generated'), {
 await rm(dist, { recursive: true, force: true });
 await rename(stage, dist);
 
-let total = 0;
-const scripts = (await readdir(dist)).filter((name) => /^(index|worker|chunk-.*)\.js$/.test(name));
-for (const file of [...scripts, 'cu.core.wasm']) {
-  const bytes = await readFile(join(dist, file));
-  const compressed = brotliCompressSync(bytes, {
-    params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length },
-  });
-  total += compressed.length;
-  console.log(`${file.padEnd(18)} ${kilobytes(bytes.length)} raw ${kilobytes(compressed.length)} brotli`);
+const files = await download(dist);
+const total = files.reduce((sum, { brotli }) => sum + brotli, 0);
+for (const { file, raw, brotli } of files) {
+  console.log(`${file.padEnd(18)} ${kilobytes(raw)} raw ${kilobytes(brotli)} brotli`);
 }
 console.log(`${'download'.padEnd(18)} ${' '.repeat(15)}${kilobytes(total)} brotli`);
+if (total > DOWNLOAD_LIMIT) {
+  throw new Error(`a page downloads ${total} bytes, more than the ${DOWNLOAD_LIMIT} of scripts/size.mjs`);
+}
 
 function kilobytes(bytes) {
   return `${(bytes / 1000).toFixed(1).padStart(7)} KB`;

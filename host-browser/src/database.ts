@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** A database: its calls, and its life. */
+import { KEPT, removeFile } from '#file';
 import type { ArchiveOptions } from './archive.ts';
 import { Calls, type RetryOptions, type TransactionOptions } from './calls.ts';
 import { type Decoded, decode } from './cbor/decode.ts';
@@ -61,8 +62,8 @@ export async function open(name: string, options: OpenOptions = {}): Promise<Dat
 }
 
 function connect(name: string, options: OpenOptions): Promise<Connection> {
-  const { storage = 'indexeddb', durability = 'relaxed', functions, module } = options;
-  const store = { storage, durability };
+  const { storage = KEPT, durability = 'relaxed', directory, functions, module } = options;
+  const store = { storage, durability, directory };
   const main = () => loadMain(module);
   const print = printer(options.onPrint);
   const start = startWorker(options);
@@ -284,11 +285,12 @@ export class Database extends Calls {
 
   /**
    * Deletes a database from IndexedDB, if there is one. Open databases of the name are closed first,
-   * in other tabs too; their later calls reject with `store-closed`.
+   * in other tabs too; their later calls reject with `store-closed`. In Node it deletes the file, which must not be open.
    */
-  static async deleteDatabase(name: string): Promise<void> {
+  static async deleteDatabase(name: string, options: { readonly directory?: string } = {}): Promise<void> {
     checkName(name);
-    await idb.remove(name);
+    if (KEPT === 'indexeddb') await idb.remove(name);
+    else await removeFile(name, options.directory);
   }
 }
 

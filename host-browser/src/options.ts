@@ -4,8 +4,13 @@ import { CuError } from './errors.ts';
 import type { Durability } from './store/journal.ts';
 
 export interface OpenOptions {
-  /** `indexeddb`, the default, or `memory` for a database that ends with its object. */
-  readonly storage?: 'indexeddb' | 'memory';
+  /**
+   * `indexeddb`, the default in browsers; `file`, the default in Node; or `memory` for a database that ends with its
+   * object. A file is one process's as long as it is open.
+   */
+  readonly storage?: 'indexeddb' | 'file' | 'memory';
+  /** Where the file is, in Node; by default in the working directory. */
+  readonly directory?: string;
   /**
    * When a write's promise resolves. `relaxed`, the default: the browser has it, and it survives
    * the end of the page and of the browser. `strict`: it is on disk, and survives a power cut too.
@@ -150,7 +155,7 @@ function nameProblem(name: unknown): string | undefined {
 
 /** Refuses options that can't be right. */
 export function checkOptions(options: OpenOptions): void {
-  oneOf(options.storage, ['indexeddb', 'memory'], 'storage');
+  oneOf(options.storage, ['indexeddb', 'file', 'memory'], 'storage');
   checkDurability(options.durability);
   if (options.onPrint !== undefined && typeof options.onPrint !== 'function') {
     throw new CuError('invalid-argument', 'onPrint must be a function.', { place: 'onPrint' });

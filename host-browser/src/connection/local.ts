@@ -1,4 +1,5 @@
 /** A database whose engine runs in this thread. */
+import { openFile } from '#file';
 import { type ArchiveOptions, type ImportCalls, readArchive, writeArchive } from '../archive.ts';
 import type { Code, Engine } from '../engine/engine.ts';
 import { makeEngine } from '../engine/engine.ts';
@@ -16,7 +17,9 @@ import { results } from './results.ts';
 
 /** What a thread needs to know in order to open a database. It crosses to a worker as it is. */
 export interface StoreOptions {
-  readonly storage: 'indexeddb' | 'memory';
+  readonly storage: 'indexeddb' | 'file' | 'memory';
+  /** Of files. */
+  readonly directory?: string | undefined;
   readonly durability: Durability;
 }
 
@@ -37,7 +40,9 @@ export async function openLocal(
   }
 }
 
-async function openJournal(name: string, { storage, durability }: StoreOptions): Promise<Journal> {
+async function openJournal(name: string, options: StoreOptions): Promise<Journal> {
+  const { storage, durability } = options;
+  if (storage === 'file') return openFile(name, durability, options.directory);
   return storage === 'memory' ? new MemoryJournal() : IndexedDbJournal.open(name, durability);
 }
 

@@ -6,7 +6,7 @@ export type Durability = 'relaxed' | 'strict';
 
 /** A journal's own figures, for `Database.storage`. */
 export interface StorageInfo {
-  readonly kind: 'indexeddb' | 'memory';
+  readonly kind: 'indexeddb' | 'file' | 'memory';
   /** Bytes of the packed entries in memory. */
   readonly bytes: number;
   /** How many keys the store holds. */

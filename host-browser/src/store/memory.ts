@@ -4,7 +4,7 @@ import type { LogRecord } from './record.ts';
 import { emptyState, type State } from './state.ts';
 
 export class MemoryJournal implements Journal {
-  readonly durability = 'relaxed';
+  readonly durability: Durability = 'relaxed';
   onForeignCommit: ((version: number) => void) | undefined;
   onClosed: ((reason: string) => void) | undefined;
 
@@ -24,7 +24,7 @@ export class MemoryJournal implements Journal {
     work([]);
   }
 
-  rest(): void {}
+  rest(_state: State): void {}
 
   info({ mirror }: State): StorageInfo {
     const { bytes, entries } = mirror;

@@ -1,5 +1,6 @@
 /** The packed package in the projects of others: under bundlers and without one, with nothing configured for it. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -72,6 +73,22 @@ test('without_a_bundler_the_script_is_imported_by_its_path', { skip }, async (t)
   const page = await browser.newPage();
   await page.goto(`${server.origin}/index.html`);
   assert.deepEqual(await report(page), [['Ada'], 3]);
+});
+
+test('node_imports_the_package_by_its_name_and_keeps_a_file', async (t) => {
+  const directory = await project(t, 'plain');
+  const script = `
+    import { open } from 'cu-db';
+    const db = await open('kept');
+    await db.put('t', 1, ((await db.get('t', 1)) ?? 0) + 1);
+    console.log(await db.get('t', 1));
+    await db.close();`;
+  const run = () =>
+    execFileSync(process.execPath, ['--input-type=module', '-e', script], {
+      cwd: directory,
+      encoding: 'utf8',
+    });
+  assert.deepEqual([run(), run()], ['1\n', '2\n']);
 });
 
 test('what_is_not_used_is_not_bundled', async (t) => {

@@ -1,8 +1,12 @@
 /** How the package is found and loaded: bundled, with a wrong type for the module, on old engines, in Node. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+// @ts-expect-error It has no types.
+import { DOWNLOAD_LIMIT, download } from '../../scripts/size.mjs';
 import { executable } from '../harness/index.ts';
 import { alone, inEachBrowser, openPage } from './browsers.ts';
 import { packageRoot, project } from './projects.ts';
@@ -22,6 +26,18 @@ test('the_types_satisfy_a_strict_project', async (t) => {
   }
 });
 
+test('a_page_downloads_no_more_than_the_limit_and_source_maps_come_with_the_scripts', async () => {
+  const files: { file: string; brotli: number }[] = await download(join(packageRoot, 'dist'));
+  const total = files.reduce((sum, { brotli }) => sum + brotli, 0);
+  assert.ok(total <= DOWNLOAD_LIMIT, `${total} bytes: ${JSON.stringify(files)}`);
+  for (const { file } of files.filter(({ file }) => file.endsWith('.js'))) {
+    const script = await readFile(join(packageRoot, 'dist', file), 'utf8');
+    assert.ok(script.includes(`//# sourceMappingURL=${file}.map`), file);
+    const map = JSON.parse(await readFile(join(packageRoot, 'dist', `${file}.map`), 'utf8'));
+    assert.ok(map.sourcesContent.length > 0 || map.sources.length === 0, file);
+  }
+});
+
 test('a_module_that_the_server_gives_another_type_is_loaded_too', {
   skip: executable('chromium') === undefined,
 }, async (t) => {
@@ -31,15 +47,19 @@ test('a_module_that_the_server_gives_another_type_is_loaded_too', {
   assert.equal(stats.documents, 0);
 });
 
-test('node_runs_the_package_in_memory_and_is_told_of_it', async () => {
+test('node_keeps_databases_in_files_and_has_no_indexeddb', async (t) => {
   // By a name, so that the types are those of the sources.
   const built: string = '../../dist/node.js';
   const cu: typeof import('../../src/index.ts') = await import(built);
-  const db = await cu.open('node', { storage: 'memory' });
+  const directory = await mkdtemp(join(tmpdir(), 'cu-node-'));
+  t.after(() => rm(directory, { recursive: true }));
+  const db = await cu.open('node', { directory });
   await db.put('t', 1, { a: [1, 2] });
-  assert.deepEqual(await db.get('t', 1), { a: [1, 2] });
   await db.close();
-  await assert.rejects(cu.open('node'), {
+  const again = await cu.open('node', { directory });
+  assert.deepEqual(await again.get('t', 1), { a: [1, 2] });
+  await again.close();
+  await assert.rejects(cu.open('node', { storage: 'indexeddb' }), {
     name: 'CuError',
     code: 'store-unavailable',
     message: /storage: 'memory'/,
