@@ -17,7 +17,7 @@ const INNER_TARGET = 48;
 const INNER_MAXIMUM = 64;
 const INNER_MINIMUM = 16;
 
-class Inner {
+export class Inner {
   readonly children: readonly Node[];
   /** For each child a key that is not above its first key and above all keys of the child before. */
   readonly keys: readonly Uint8Array[];
@@ -50,7 +50,7 @@ class Inner {
   }
 }
 
-type Node = Entries | Inner;
+export type Node = Entries | Inner;
 
 /** One state of the store. Immutable: `apply` returns another one that shares most nodes. */
 export class Mirror {
@@ -170,9 +170,9 @@ export class Mirror {
     }
   }
 
-  /** The leaves, in the order of their keys. States share those that no write between them has touched. */
-  leaves(): Iterable<Entries> {
-    return leavesBelow(this.#root);
+  /** The tree, whose nodes are shared with other states as far as no write between them has touched what is below. */
+  get root(): Node {
+    return this.#root;
   }
 
   #leaf(key: Uint8Array): Entries {
@@ -245,11 +245,6 @@ function* leavesOf(
     if (index > 0 && end !== undefined && compareBytes(node.keys[index]!, end) >= 0) return;
     yield* leavesOf(node.children[index]!, start, end);
   }
-}
-
-function* leavesBelow(node: Node): Generator<Entries> {
-  if (!(node instanceof Inner)) yield node;
-  else for (const child of node.children) yield* leavesBelow(child);
 }
 
 /** Collects the entries of a scan until one of its limits is reached. */
@@ -433,7 +428,8 @@ function lastKey(packed: Uint8Array): Uint8Array {
   return key;
 }
 
-function entriesOf(node: Node): number {
+/** How many keys there are below a node. */
+export function entriesOf(node: Node): number {
   return node instanceof Inner ? node.entries : node.count;
 }
 
