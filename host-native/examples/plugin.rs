@@ -124,13 +124,14 @@ impl Plugin {
 }
 
 impl store::Host for Plugin {
-    fn open(&mut self) -> Result<Resource<Snapshot>, StoreFailure> {
+    fn open(&mut self) -> Result<(Resource<Snapshot>, u64), StoreFailure> {
         let snapshot = Snapshot {
             version: self.version,
             entries: Arc::clone(&self.entries),
         };
-        self.snapshots
-            .push(snapshot)
+        let snapshot = self.snapshots.push(snapshot);
+        snapshot
+            .map(|snapshot| (snapshot, self.version))
             .map_err(|error| StoreFailure::Io(error.to_string()))
     }
 
@@ -140,11 +141,6 @@ impl store::Host for Plugin {
 }
 
 impl store::HostSnapshot for Plugin {
-    fn version(&mut self, snapshot: Resource<Snapshot>) -> u64 {
-        self.snapshot(&snapshot)
-            .map_or(0, |snapshot| snapshot.version)
-    }
-
     fn get(
         &mut self,
         snapshot: Resource<Snapshot>,
