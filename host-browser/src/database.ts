@@ -37,6 +37,7 @@ import type {
 import { type Raw, rawExports } from './raw.ts';
 import * as idb from './store/idb.ts';
 import type { StorageInfo } from './store/journal.ts';
+import { readNote, removeNote, writeNote } from './store/note.ts';
 import { Transaction } from './transaction.ts';
 
 /** How often work is begun at the most, unless it says otherwise. */
@@ -52,26 +53,30 @@ const ATTEMPTS = 10;
  * ```
  *
  * Rejects with `invalid-argument`, `store-unavailable` (no IndexedDB for this page),
- * `unsupported-format` (something else's database, or a newer one), `store-corrupt`, `worker-unavailable` or
- * `unsupported-engine`.
+ * `store-lost` (it was there, and is not any more), `unsupported-format` (something else's database, or a newer one),
+ * `store-corrupt`, `worker-unavailable` or `unsupported-engine`.
  */
 export async function open(name: string, options: OpenOptions = {}): Promise<Database> {
   checkName(name);
   checkOptions(options);
-  return new Database(name, await connect(name, options));
+  const connection = await connect(name, options);
+  if (connection.id !== undefined) writeNote(name, connection.id);
+  return new Database(name, connection);
 }
 
 function connect(name: string, options: OpenOptions): Promise<Connection> {
-  const { storage = KEPT, durability = 'relaxed', directory, functions, module } = options;
-  const store = { storage, durability, directory };
+  const { storage = KEPT, durability = 'relaxed', directory, whenLost = 'refuse', warnAt } = options;
+  const { functions, module, onStorageWarning: warn = () => {} } = options;
+  const expected = KEPT === 'indexeddb' && whenLost === 'refuse' ? readNote(name) : undefined;
+  const store = { storage, durability, directory, expected, warnAt };
   const main = () => loadMain(module);
-  const print = printer(options.onPrint);
+  const listeners = { print: printer(options.onPrint), warn };
   const start = startWorker(options);
-  if (start !== undefined) return openRemote({ name, store, main, start, print });
+  if (start !== undefined) return openRemote({ name, store, main, start, listeners });
   const local = import('./connection/local.ts');
   const code = main();
   code.catch(() => {});
-  return local.then(({ openLocal }) => openLocal(name, store, code, functions, print));
+  return local.then(({ openLocal }) => openLocal(name, store, code, functions, listeners));
 }
 
 /**
@@ -268,9 +273,25 @@ export class Database extends Calls {
     await this.#connection.importArchive(archive, options);
   }
 
-  /** What the storage holds, and how. */
+  /**
+   * What the storage holds, and how; and how much room the browser gives this site.
+   *
+   * ```ts
+   * const { room } = await db.storage();
+   * if (room !== undefined) show(room.usage / room.quota);
+   * ```
+   */
   async storage(): Promise<StorageInfo> {
     return this.#connection.storage();
+  }
+
+  /**
+   * Asks the browser not to delete what this site stores when it needs room; true if it will not. Some browsers ask
+   * the user, others decide by how the site is used. It is asked for in a page: a worker can only tell whether it was granted.
+   */
+  async persist(): Promise<boolean> {
+    const storage = globalThis.navigator?.storage as StorageManager | undefined;
+    return (await (storage?.persist?.() ?? storage?.persisted?.())) ?? false;
   }
 
   /** Closes the database after the calls that were made before. Later calls are `store-closed`. */
@@ -285,12 +306,13 @@ export class Database extends Calls {
 
   /**
    * Deletes a database from IndexedDB, if there is one. Open databases of the name are closed first,
-   * in other tabs too; their later calls reject with `store-closed`. In Node it deletes the file, which must not be open.
+   * in other tabs too; their later calls reject with `store-lost`. In Node it deletes the file, which must not be open.
    */
   static async deleteDatabase(name: string, options: { readonly directory?: string } = {}): Promise<void> {
     checkName(name);
-    if (KEPT === 'indexeddb') await idb.remove(name);
-    else await removeFile(name, options.directory);
+    if (KEPT === 'file') return removeFile(name, options.directory);
+    removeNote(name);
+    await idb.remove(name);
   }
 }
 

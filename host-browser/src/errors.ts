@@ -53,6 +53,8 @@ export type ErrorCode =
   | 'store-full'
   | 'store-corrupt'
   | 'store-closed'
+  /** The database was deleted behind our back, while it was open or since it was last. It is never shown as an empty one. */
+  | 'store-lost'
   | 'store-io'
   /** The platform refuses to give this page any IndexedDB. */
   | 'store-unavailable'

@@ -66,5 +66,6 @@ export type {
 } from './query/queries.ts';
 export type { Raw } from './raw.ts';
 export type { Durability, StorageInfo } from './store/journal.ts';
+export type { StorageRoom } from './store/room.ts';
 export type { Savepoint, Transaction } from './transaction.ts';
 export type { FunctionInfo, FunctionStatistics, Key, ScanOptions, Stats, TableInfo } from './types.ts';

@@ -2,6 +2,7 @@
 import type { HostFunctions } from './engine/host.ts';
 import { CuError } from './errors.ts';
 import type { Durability } from './store/journal.ts';
+import type { StorageRoom } from './store/room.ts';
 
 export interface OpenOptions {
   /**
@@ -16,6 +17,15 @@ export interface OpenOptions {
    * the end of the page and of the browser. `strict`: it is on disk, and survives a power cut too.
    */
   readonly durability?: Durability;
+  /**
+   * What to do when the database was there and is not any more, because a script, the user or the browser has
+   * deleted it: `refuse`, the default, rejects with `store-lost`; `accept` begins with an empty one.
+   */
+  readonly whenLost?: 'refuse' | 'accept';
+  /** The share of what the browser lets this site store from which on storage is low; by default 0.8. */
+  readonly warnAt?: number;
+  /** Told once, after a write, when storage gets low; again if it has been enough in between. */
+  readonly onStorageWarning?: (room: StorageRoom) => void;
   /** Takes what Lua's `print` writes, before the call's promise settles. By default the console does. */
   readonly onPrint?: (text: string) => void;
   /**
@@ -157,8 +167,17 @@ function nameProblem(name: unknown): string | undefined {
 export function checkOptions(options: OpenOptions): void {
   oneOf(options.storage, ['indexeddb', 'file', 'memory'], 'storage');
   checkDurability(options.durability);
-  if (options.onPrint !== undefined && typeof options.onPrint !== 'function') {
-    throw new CuError('invalid-argument', 'onPrint must be a function.', { place: 'onPrint' });
+  oneOf(options.whenLost, ['refuse', 'accept'], 'whenLost');
+  for (const place of ['onPrint', 'onStorageWarning'] as const) {
+    if (options[place] !== undefined && typeof options[place] !== 'function') {
+      throw new CuError('invalid-argument', `${place} must be a function.`, { place });
+    }
+  }
+  const { warnAt } = options;
+  if (warnAt !== undefined && !(warnAt > 0 && warnAt <= 1)) {
+    throw new CuError('invalid-argument', 'warnAt must be a number above 0 and up to 1.', {
+      place: 'warnAt',
+    });
   }
   checkWorker(options);
   for (const [name, value] of Object.entries(options.functions ?? {})) {

@@ -14,6 +14,7 @@ import { Session } from './store/imports.ts';
 import { IndexedDbJournal } from './store/indexeddb.ts';
 import { MemoryJournal } from './store/memory.ts';
 import { Mirror } from './store/mirror.ts';
+import { readNote, writeNote } from './store/note.ts';
 import { emptyState, type State } from './store/state.ts';
 import { Transactor } from './store/transactor.ts';
 
@@ -85,11 +86,12 @@ export class Workspace {
     const code = loadCode(options.module);
     const inMemory = options.storage === 'memory';
     const [journal, modules] = await Promise.all([
-      inMemory ? new MemoryJournal() : IndexedDbJournal.open(name, 'relaxed'),
+      inMemory ? new MemoryJournal() : IndexedDbJournal.open(name, { expected: readNote(name) }),
       code,
     ]);
     try {
       const state = await journal.load();
+      if (journal.id !== undefined) writeNote(name, journal.id);
       const transactor = new Transactor<undefined>(journal, new Session(state), () => undefined);
       const { mirror } = options.restore === false ? emptyState : state;
       return new Workspace(transactor, modules, state, mirror, options.whenBehind);
@@ -186,7 +188,7 @@ export class Workspace {
         if (!this.#isBehind && version > this.#session.base.version) this.#goTo(state);
       }
     } catch (error) {
-      if (!(error instanceof CuError) || error.code !== 'store-closed') throw error;
+      if (!(error instanceof CuError) || !/^store-(closed|lost)$/.test(error.code)) throw error;
     }
   }
 

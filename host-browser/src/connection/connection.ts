@@ -19,6 +19,9 @@ export interface Exports {
 }
 
 export interface Connection extends Exports {
+  /** Which database it is; absent for one in memory. */
+  readonly id: string | undefined;
+
   /** Begins a transaction on the state after the calls that were made before. */
   begin(durability: Durability | undefined): Promise<TransactionConnection>;
 

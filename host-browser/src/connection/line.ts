@@ -1,7 +1,6 @@
 /** The page's end of the line to a worker, from its start to its end. */
 import { CuError } from '../errors.ts';
-import type { PrintHandler } from '../store/imports.ts';
-import type { StoreOptions } from './local.ts';
+import type { Listeners, StoreOptions } from './local.ts';
 import { errorOf, Outbox, type Reply, type Request } from './protocol.ts';
 
 interface Pending {
@@ -19,7 +18,7 @@ export interface CallSettings {
 
 export class Line {
   readonly #worker: Worker;
-  readonly #print: PrintHandler;
+  readonly #listeners: Listeners;
   readonly #outbox: Outbox<Request>;
   readonly #pending = new Map<number, Pending>();
   readonly #watch = new AbortController();
@@ -29,8 +28,8 @@ export class Line {
   #ended: CuError | undefined;
 
   /** Starts a worker. */
-  constructor(start: () => Worker, print: PrintHandler) {
-    this.#print = print;
+  constructor(start: () => Worker, listeners: Listeners) {
+    this.#listeners = listeners;
     try {
       this.#worker = start();
     } catch (cause) {
@@ -51,7 +50,8 @@ export class Line {
     return this.#ended !== undefined;
   }
 
-  open(name: string, options: StoreOptions, main: Promise<WebAssembly.Module>): Promise<void> {
+  /** Gives the database's id. */
+  open(name: string, options: StoreOptions, main: Promise<WebAssembly.Module>): Promise<string | undefined> {
     main.then(
       (module) => this.#ended === undefined && this.#outbox.send(['code', module]),
       (error: CuError) => this.end(error),
@@ -118,7 +118,10 @@ export class Line {
         this.#tell(reply[1], reply[2]);
         return;
       case 'printed':
-        this.#print(reply[1]);
+        this.#listeners.print(reply[1]);
+        return;
+      case 'warned':
+        this.#listeners.warn(reply[1]);
         return;
       case 'alive':
         navigator.locks

@@ -9,6 +9,7 @@ import { type PrintHandler, Session } from '../store/imports.ts';
 import { IndexedDbJournal } from '../store/indexeddb.ts';
 import type { Durability, Journal, StorageInfo } from '../store/journal.ts';
 import { MemoryJournal } from '../store/memory.ts';
+import { measureRoom, type StorageRoom } from '../store/room.ts';
 import type { State } from '../store/state.ts';
 import { type Mode, Transactor } from '../store/transactor.ts';
 import type { Connection, TransactionConnection } from './connection.ts';
@@ -21,6 +22,17 @@ export interface StoreOptions {
   /** Of files. */
   readonly directory?: string | undefined;
   readonly durability: Durability;
+  /** The id of the database that has to be there, `store-lost` else; absent for whichever is there, or a new one. */
+  readonly expected?: string | undefined;
+  /** The share of the quota from which on storage is low. */
+  readonly warnAt?: number | undefined;
+}
+
+/** Whoever hears of what comes without being asked for. */
+export interface Listeners {
+  readonly print: PrintHandler;
+  /** Storage is low. */
+  readonly warn: (room: StorageRoom) => void;
 }
 
 /** Opens a database; the store is read while the code is on its way. */
@@ -29,9 +41,9 @@ export async function openLocal(
   options: StoreOptions,
   main: Promise<WebAssembly.Module>,
   functions: HostFunctions | undefined,
-  print: PrintHandler,
+  { print, warn }: Listeners,
 ): Promise<Connection> {
-  const [journal, code] = await Promise.all([openJournal(name, options), main]);
+  const [journal, code] = await Promise.all([openJournal(name, options, warn), main]);
   try {
     return new LocalConnection(journal, await journal.load(), code, functions, print);
   } catch (error) {
@@ -40,10 +52,19 @@ export async function openLocal(
   }
 }
 
-async function openJournal(name: string, options: StoreOptions): Promise<Journal> {
-  const { storage, durability } = options;
-  if (storage === 'file') return openFile(name, durability, options.directory);
-  return storage === 'memory' ? new MemoryJournal() : IndexedDbJournal.open(name, durability);
+async function openJournal(
+  name: string,
+  { storage, durability, directory, expected, warnAt }: StoreOptions,
+  onLow: Listeners['warn'],
+): Promise<Journal> {
+  if (storage === 'file') return openFile(name, durability, directory);
+  if (storage === 'memory') return new MemoryJournal();
+  return IndexedDbJournal.open(name, {
+    durability,
+    expected,
+    onLow,
+    ...(warnAt !== undefined && { warnAt }),
+  });
 }
 
 type Faces = Record<string, Record<string, (...args: readonly unknown[]) => unknown>>;
@@ -82,6 +103,7 @@ class LocalExports {
 }
 
 class LocalConnection extends LocalExports implements Connection {
+  readonly id: string | undefined;
   readonly #room: Room;
 
   constructor(
@@ -93,8 +115,9 @@ class LocalConnection extends LocalExports implements Connection {
   ) {
     const make = (session: Session) => makeEngine(code, session, functions ?? {});
     const room = { make, print, once: functions !== undefined };
-    super(new Transactor(journal, new Session(state), make, print), room);
+    super(new Transactor(journal, new Session(state), make, print, room.once), room);
     this.#room = room;
+    this.id = journal.id;
   }
 
   async begin(durability: Durability | undefined): Promise<TransactionConnection> {
@@ -126,7 +149,8 @@ class LocalConnection extends LocalExports implements Connection {
   }
 
   async storage(): Promise<StorageInfo> {
-    return this.transactor.info;
+    const { info } = this.transactor;
+    return info.kind === 'memory' ? info : { ...info, room: await measureRoom() };
   }
 
   close(): Promise<void> {

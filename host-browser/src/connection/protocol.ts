@@ -5,6 +5,7 @@
  * buffers that change hands; around them are a few texts and numbers, and never a document's object.
  */
 import { CuError, type ErrorCode, type ErrorInfo } from '../errors.ts';
+import type { StorageRoom } from '../store/room.ts';
 import type { StoreOptions } from './local.ts';
 
 /** The target of what is asked of the database itself. Others are transactions and live queries. */
@@ -26,6 +27,8 @@ export type Reply =
   /** How far a call is. */
   | readonly ['told', id: number, progress: unknown]
   | readonly ['printed', text: Uint8Array]
+  /** Storage is low. */
+  | readonly ['warned', room: StorageRoom]
   /** The worker holds the lock of this name as long as it lives. */
   | readonly ['alive', lock: string];
 

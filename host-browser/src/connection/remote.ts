@@ -2,11 +2,10 @@
 import type { ArchiveOptions } from '../archive.ts';
 import { compareBytes } from '../bytes.ts';
 import { CuError } from '../errors.ts';
-import type { PrintHandler } from '../store/imports.ts';
 import type { Durability, StorageInfo } from '../store/journal.ts';
 import type { Connection, TransactionConnection } from './connection.ts';
 import { Line } from './line.ts';
-import type { StoreOptions } from './local.ts';
+import type { Listeners, StoreOptions } from './local.ts';
 import { DATABASE } from './protocol.ts';
 
 /** How to open a database in a worker. */
@@ -15,7 +14,7 @@ export interface RemoteOptions {
   readonly store: StoreOptions;
   readonly main: () => Promise<WebAssembly.Module>;
   readonly start: () => Worker;
-  readonly print: PrintHandler;
+  readonly listeners: Listeners;
 }
 
 /** Opens a database in a worker. */
@@ -26,6 +25,7 @@ export async function openRemote(options: RemoteOptions): Promise<Connection> {
 }
 
 class RemoteConnection implements Connection {
+  id: string | undefined;
   readonly #options: RemoteOptions;
   #line: Line | undefined;
   #opened: Promise<void> = Promise.resolve();
@@ -128,7 +128,7 @@ class RemoteConnection implements Connection {
   #open(): Line {
     if (this.#closed !== undefined) throw this.#closed;
     if (this.#line !== undefined && !this.#line.ended) return this.#line;
-    const { name, store, main, start, print } = this.#options;
+    const { name, store, main, start, listeners } = this.#options;
     if (this.#line !== undefined && store.storage === 'memory') {
       this.#closed = new CuError(
         'store-closed',
@@ -136,9 +136,13 @@ class RemoteConnection implements Connection {
       );
       throw this.#closed;
     }
-    const line = new Line(start, print);
+    const line = new Line(start, listeners);
     this.#line = line;
-    this.#opened = line.open(name, store, main());
+    // A worker that follows another one has to find the same database.
+    const { id: expected = store.expected } = this;
+    this.#opened = line.open(name, { ...store, expected }, main()).then((id) => {
+      this.id = id;
+    });
     // Calls that wait for it are told as well.
     this.#opened.catch((error: CuError) => line.end(error));
     return line;

@@ -109,11 +109,14 @@ class Server {
     );
   }
 
-  async #open(name: string, options: StoreOptions): Promise<void> {
-    this.#opening = openLocal(name, options, this.#code.promise, this.#functions, (text) => {
-      this.reply(['printed', text]);
+  /** Gives the database's id. */
+  async #open(name: string, options: StoreOptions): Promise<string | undefined> {
+    this.#opening = openLocal(name, options, this.#code.promise, this.#functions, {
+      print: (text) => this.reply(['printed', text]),
+      warn: (room) => this.reply(['warned', room]),
     });
     this.#connection = await this.#opening;
+    return this.#connection.id;
   }
 
   async #call(

@@ -52,7 +52,7 @@ export function completion(transaction: IDBTransaction): Promise<void> {
   });
 }
 
-/** Begins a transaction; a connection that is gone is `store-closed`. */
+/** Begins a transaction. */
 export function begin(
   connection: IDBDatabase,
   stores: string[],
@@ -62,11 +62,19 @@ export function begin(
   try {
     return connection.transaction(stores, mode, { durability });
   } catch (cause) {
-    if (nameOf(cause) !== 'InvalidStateError') throw platformError(cause);
-    throw new CuError('store-closed', 'The connection to IndexedDB is closed; open the database again.', {
-      cause,
-    });
+    throw platformError(cause);
   }
+}
+
+/**
+ * Whether an error may mean that the connection has ended, and not that IndexedDB refused: the browser aborts the
+ * transactions of a connection that it closes with an `AbortError`, while a transaction that a script aborts has no error.
+ */
+export function mayBeDisconnected(error: CuError): boolean {
+  return (
+    error.code === 'store-io' &&
+    /^(Abort|InvalidState|Unknown|TransactionInactive)Error$/.test(nameOf(error.cause))
+  );
 }
 
 /** An error of the platform as one of ours. */
@@ -74,7 +82,11 @@ export function platformError(cause: unknown): CuError {
   if (cause instanceof CuError) return cause;
   const words = cause instanceof Error && cause.message !== '' ? `: ${cause.message}` : '';
   if (nameOf(cause) === 'QuotaExceededError') {
-    return new CuError('store-full', `The browser gives this site no more room${words}`, { cause });
+    return new CuError(
+      'store-full',
+      `The browser gives this site no more room${words}. Nothing was written; delete something, or ask for more room with db.persist().`,
+      { cause },
+    );
   }
   return new CuError('store-io', `IndexedDB did not do it (${nameOf(cause)})${words}`, { cause });
 }
@@ -84,8 +96,15 @@ function nameOf(cause: unknown): string {
   return cause instanceof Error ? cause.name : 'aborted';
 }
 
-/** Opens the database and makes it if there is none. Nothing of a foreign database is touched. */
-export function connect(name: string): Promise<IDBDatabase> {
+/** The record that says what a database is. `id` is a new one for each that is made. */
+export interface Format {
+  readonly name: string;
+  readonly version: number;
+  readonly id?: string;
+}
+
+/** Opens the database, and makes it if there is none and it may. Nothing of a foreign database is touched. */
+export function connect(name: string, mayMake: boolean): Promise<IDBDatabase> {
   const databases = factory();
   return new Promise((resolve, reject) => {
     let request: IDBOpenDBRequest;
@@ -95,13 +114,21 @@ export function connect(name: string): Promise<IDBDatabase> {
       reject(unavailable('This page is not allowed to use IndexedDB', cause));
       return;
     }
+    let isMissing = false;
     request.onupgradeneeded = () => {
       const connection = request.result;
+      if (!mayMake) {
+        isMissing = true;
+        // Then it is not made, either.
+        request.transaction!.abort();
+        return;
+      }
       connection.createObjectStore(LOG);
       connection.createObjectStore(SEGMENTS);
-      connection.createObjectStore(META).put({ name: FORMAT_NAME, version: LAYOUT_VERSION }, FORMAT_KEY);
+      const format: Format = { name: FORMAT_NAME, version: LAYOUT_VERSION, id: makeId() };
+      connection.createObjectStore(META).put(format, FORMAT_KEY);
     };
-    request.onerror = () => reject(openError(name, request.error));
+    request.onerror = () => reject(isMissing ? lost(name) : openError(name, request.error));
     request.onsuccess = () => {
       const connection = request.result;
       if ([META, LOG, SEGMENTS].every((store) => connection.objectStoreNames.contains(store))) {
@@ -112,6 +139,29 @@ export function connect(name: string): Promise<IDBDatabase> {
       }
     };
   });
+}
+
+/** Pages without a secure context have no `randomUUID`. */
+function makeId(): string {
+  return [...crypto.getRandomValues(new Uint8Array(12))]
+    .map((byte) => byte.toString(16).padStart(2, '0'))
+    .join('');
+}
+
+/** The id of a database, if it is one that this package can read. */
+export function checkFormat(name: string, format: Format | undefined): string {
+  if (format?.name !== FORMAT_NAME) throw foreign(name);
+  if (format.version !== LAYOUT_VERSION) throw newer(name);
+  return format.id ?? '';
+}
+
+/** The error for a database that was there and is not any more. */
+export function lost(name: string): CuError {
+  return new CuError(
+    'store-lost',
+    `The database "${name}" is gone: a script, the user or the browser has deleted what this site stored. ` +
+      "Import a copy of it, if there is one, into a new database: open(name, { whenLost: 'accept' }) makes that.",
+  );
 }
 
 function openError(name: string, cause: DOMException | null): CuError {

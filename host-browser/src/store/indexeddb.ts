@@ -6,12 +6,14 @@
  * have appended. A Web Lock would say the same a second time, and pages without a secure context
  * have none.
  */
-import type { CuError } from '../errors.ts';
+import { CuError } from '../errors.ts';
 import * as idb from './idb.ts';
-import type { Durability, Journal, StorageInfo } from './journal.ts';
+import { type Durability, Interrupted, type Journal, type StorageInfo } from './journal.ts';
+import { Link } from './link.ts';
 import { Mirror } from './mirror.ts';
 import { PackError } from './pack.ts';
 import { decodeRecords, encodeRecord, type LogRecord, RecordError } from './record.ts';
+import { NoRoom, RoomWatch, type StorageRoom } from './room.ts';
 import {
   type Compaction,
   checkDirectory,
@@ -36,35 +38,62 @@ export interface Thresholds {
   readonly logRecords: number;
 }
 
+/** What a database is opened with. */
+export interface JournalOptions {
+  readonly durability?: Durability;
+  /** The id of the database that has to be there, `store-lost` else; absent for whichever is there, or a new one. */
+  readonly expected?: string | undefined;
+  readonly thresholds?: Partial<Thresholds>;
+  /** The share of the quota from which on storage is low, and who is told. */
+  readonly warnAt?: number;
+  readonly onLow?: (room: StorageRoom) => void;
+}
+
+/** The share of the quota from which on storage is low, unless it is said. */
+const WARN_AT = 0.8;
+
+/** How often an operation that the connection's end broke off is begun again. */
+const RETRIES = 3;
+
+/** The writer in the keys of records that are not one commit, but put in place of some. */
+const NOBODY = 0;
+
+/** A commit that is on its way, and the records after the state that it follows from when it was made. */
+interface Attempt {
+  readonly record: LogRecord | undefined;
+  readonly known: number;
+}
+
 export class IndexedDbJournal implements Journal {
   onForeignCommit: ((version: number) => void) | undefined;
-  onClosed: ((reason: string) => void) | undefined;
-  readonly #name: string;
-  readonly #connection: IDBDatabase;
+  onLost: ((error: CuError) => void) | undefined;
   readonly durability: Durability;
+  readonly #name: string;
+  readonly #link: Link;
+  readonly #expected: string | undefined;
   readonly #thresholds: Thresholds;
   readonly #channel: BroadcastChannel | undefined;
+  readonly #watch: RoomWatch;
+  /** Ends the keys of this journal's records, so that it knows its own. */
+  readonly #writer = 1 + Math.floor(Math.random() * 2 ** 52);
   #directory: Directory = emptyDirectory;
   #logRecords = 0;
   #logBytes = 0;
   #tidying: Promise<void> | undefined;
   #closed = false;
 
-  private constructor(
-    name: string,
-    connection: IDBDatabase,
-    durability: Durability,
-    thresholds: Partial<Thresholds>,
-  ) {
+  private constructor(name: string, link: Link, options: JournalOptions) {
+    const { durability = 'relaxed', expected, thresholds, warnAt = WARN_AT, onLow = () => {} } = options;
     this.#name = name;
-    this.#connection = connection;
+    this.#link = link;
+    this.#expected = expected;
     this.durability = durability;
+    this.#watch = new RoomWatch(warnAt, onLow);
     this.#thresholds = { logBytes: LOG_BYTES, logRecords: LOG_RECORDS, ...thresholds };
-    connection.onversionchange = () => {
-      this.#lose(`The database "${name}" is being deleted or upgraded elsewhere; open it again.`);
-    };
-    connection.onclose = () => {
-      this.#lose(`The browser closed the database "${name}", maybe to delete it; open it again.`);
+    link.onEnd = (error) => {
+      if (!this.#closed) this.onLost?.(error);
+      this.#channel?.close();
+      this.#closed = true;
     };
     if (typeof BroadcastChannel !== 'undefined') {
       this.#channel = new BroadcastChannel(idb.storedName(name));
@@ -74,21 +103,24 @@ export class IndexedDbJournal implements Journal {
     }
   }
 
-  static async open(
-    name: string,
-    durability: Durability,
-    thresholds: Partial<Thresholds> = {},
-  ): Promise<IndexedDbJournal> {
-    return new IndexedDbJournal(name, await idb.connect(name), durability, thresholds);
+  static async open(name: string, options: JournalOptions = {}): Promise<IndexedDbJournal> {
+    return new IndexedDbJournal(name, await Link.open(name, options.expected === undefined), options);
   }
 
-  async load(): Promise<State> {
-    const transaction = idb.begin(
-      this.#connection,
-      [idb.META, idb.LOG, idb.SEGMENTS],
-      'readonly',
-      this.durability,
-    );
+  get id(): string | undefined {
+    return this.#link.id;
+  }
+
+  get reconnecting(): Promise<unknown> | undefined {
+    return this.#link.reconnecting;
+  }
+
+  load(): Promise<State> {
+    return this.#retrying((connection) => this.#load(connection));
+  }
+
+  async #load(connection: IDBDatabase): Promise<State> {
+    const transaction = idb.begin(connection, [idb.META, idb.LOG, idb.SEGMENTS], 'readonly', this.durability);
     const meta = transaction.objectStore(idb.META);
     const segments = transaction.objectStore(idb.SEGMENTS);
     const [format, directory, ids, stored, log] = await Promise.all([
@@ -99,8 +131,8 @@ export class IndexedDbJournal implements Journal {
       idb.result(transaction.objectStore(idb.LOG).getAll()),
       idb.completion(transaction),
     ]);
-    if (format?.name !== idb.FORMAT_NAME) throw idb.foreign(this.#name);
-    if (format.version !== idb.LAYOUT_VERSION) throw idb.newer(this.#name);
+    const id = this.#link.identify(format);
+    if (this.#expected !== undefined && id !== this.#expected) throw idb.lost(this.#name);
     this.#directory = checkDirectory(directory);
     const byId = new Map(ids.map((id, index) => [id, stored[index]]));
     const runs = await Promise.all(
@@ -113,14 +145,16 @@ export class IndexedDbJournal implements Journal {
     return state;
   }
 
-  async missed(version: number): Promise<LogRecord[]> {
-    const transaction = idb.begin(this.#connection, [idb.LOG], 'readonly', this.durability);
-    const [stored] = await Promise.all([
-      idb.result(transaction.objectStore(idb.LOG).getAll(after(version))),
-      idb.completion(transaction),
-    ]);
-    this.#logRecords += stored.length;
-    return decode(stored);
+  missed(version: number): Promise<LogRecord[]> {
+    return this.#retrying(async (connection) => {
+      const transaction = idb.begin(connection, [idb.LOG], 'readonly', this.durability);
+      const [stored] = await Promise.all([
+        idb.result(transaction.objectStore(idb.LOG).getAll(after(version))),
+        idb.completion(transaction),
+      ]);
+      this.#logRecords += stored.length;
+      return decode(stored);
+    });
   }
 
   async append(
@@ -128,22 +162,72 @@ export class IndexedDbJournal implements Journal {
     durability: Durability,
     work: (missed: LogRecord[]) => LogRecord | undefined,
   ): Promise<void> {
-    const transaction = idb.begin(this.#connection, [idb.LOG], 'readwrite', durability);
+    let made: Attempt | undefined;
+    const make = (stored: unknown[]) => {
+      const record = work(decode(stored));
+      this.#logRecords += stored.length;
+      made = { record, known: stored.length };
+      return record;
+    };
+    const attempt = () =>
+      this.#retrying(async (connection, cause) => {
+        const transaction = idb.begin(connection, [idb.LOG], 'readwrite', durability);
+        if (made === undefined) await this.#append(transaction, version, make);
+        else if (made.record !== undefined) await this.#appendAgain(transaction, version, made, cause);
+      });
+    await attempt().catch(async (error) => {
+      if (!(error instanceof NoRoom)) throw error;
+      await this.#watch.checkAgain(error.bytes);
+      await attempt();
+    });
+    const record = made?.record;
+    if (record !== undefined) this.#announce(record.version);
+  }
+
+  /** Appends what is made of the records after a version. */
+  async #append(
+    transaction: IDBTransaction,
+    version: number,
+    make: (stored: unknown[]) => LogRecord | undefined,
+  ): Promise<void> {
     const log = transaction.objectStore(idb.LOG);
     const request = log.getAll(after(version));
+    await this.#completion(transaction, request, (stored) => {
+      const record = make(stored);
+      if (record !== undefined) this.#put(log, record);
+    });
+  }
+
+  /** Appends what was made for the same records before, unless it is there already. */
+  async #appendAgain(
+    transaction: IDBTransaction,
+    version: number,
+    { record, known }: Attempt,
+    cause: unknown,
+  ): Promise<void> {
+    const log = transaction.objectStore(idb.LOG);
+    const request = log.getAllKeys(after(version));
+    await this.#completion(transaction, request, (found) => {
+      const keys = found as unknown as [number, number, number?][];
+      if (keys.some(([version, , writer]) => version === record!.version && writer === this.#writer)) return;
+      if (keys.some(([version, , writer]) => version >= record!.version && writer === NOBODY))
+        throw unknown(cause);
+      if (keys.length !== known) throw new Interrupted(cause);
+      this.#put(log, record!);
+    });
+  }
+
+  /** Goes on with a request's result; what that throws ends the transaction, and is what this rejects with. */
+  async #completion<T>(
+    transaction: IDBTransaction,
+    request: IDBRequest<T>,
+    goOn: (result: T) => void,
+  ): Promise<void> {
     let failure: { readonly thrown: unknown } | undefined;
-    let record: LogRecord | undefined;
     request.onsuccess = () => {
       // An exception in a callback would abort the transaction and end up in the page's console.
       try {
-        record = work(decode(request.result));
-        this.#logRecords += request.result.length;
-        if (record === undefined) return;
-        encodeRecord(record).forEach((part, index) => {
-          log.put(part, [record!.version, index]);
-          this.#logRecords++;
-          this.#logBytes += part.length;
-        });
+        goOn(request.result);
         transaction.commit();
       } catch (thrown) {
         failure = { thrown };
@@ -156,7 +240,35 @@ export class IndexedDbJournal implements Journal {
       if (failure === undefined) throw error;
       throw failure.thrown instanceof DOMException ? idb.platformError(failure.thrown) : failure.thrown;
     }
-    if (record !== undefined) this.#announce(record.version);
+  }
+
+  #put(log: IDBObjectStore, record: LogRecord): void {
+    const parts = encodeRecord(record);
+    const bytes = parts.reduce((size, part) => size + part.length, 0);
+    this.#watch.check(bytes);
+    parts.forEach((part, index) => {
+      log.put(part, [record.version, index, this.#writer]);
+    });
+    this.#logRecords += parts.length;
+    this.#logBytes += bytes;
+    this.#watch.wrote(bytes);
+  }
+
+  /** Runs something on a connection, and again on another one if that ends meanwhile. */
+  async #retrying<T>(work: (connection: IDBDatabase, cause: unknown) => Promise<T>): Promise<T> {
+    let broken: IDBDatabase | undefined;
+    let cause: unknown;
+    for (let attempt = 0; ; attempt++) {
+      const connection = await this.#link.get(broken);
+      try {
+        return await work(connection, cause);
+      } catch (error) {
+        const canGoOn = error instanceof CuError && idb.mayBeDisconnected(error) && attempt < RETRIES;
+        if (!canGoOn) throw error;
+        broken = connection;
+        cause = error;
+      }
+    }
   }
 
   rest(state: State): void {
@@ -164,7 +276,7 @@ export class IndexedDbJournal implements Journal {
     if (this.#closed || this.#tidying !== undefined) return;
     const long = this.#logBytes > Math.max(logBytes, state.mirror.bytes / 4);
     if (!long && this.#logRecords <= logRecords) return;
-    this.#tidying = this.#tidy(state, long)
+    this.#tidying = this.#retrying((connection) => this.#tidy(connection, state, long))
       // The log stays as it is and keeps growing; the next rest tries again.
       .catch(() => {})
       .finally(() => {
@@ -199,12 +311,13 @@ export class IndexedDbJournal implements Journal {
   async close(): Promise<void> {
     this.#closed = true;
     await this.tidied();
-    this.#release();
+    this.#link.close();
+    this.#channel?.close();
   }
 
   /** Compacts or folds the log up to the state's version. */
-  async #tidy(state: State, long: boolean): Promise<void> {
-    const transaction = idb.begin(this.#connection, [idb.META, idb.LOG], 'readonly', this.durability);
+  async #tidy(connection: IDBDatabase, state: State, long: boolean): Promise<void> {
+    const transaction = idb.begin(connection, [idb.META, idb.LOG], 'readonly', this.durability);
     const upTo = IDBKeyRange.upperBound([state.version, Infinity]);
     const [stored, log, keys] = await Promise.all([
       idb.result(transaction.objectStore(idb.META).get(DIRECTORY_KEY)),
@@ -216,19 +329,23 @@ export class IndexedDbJournal implements Journal {
     this.#directory = directory;
     const records = decode(log).filter((record) => record.version > directory.version);
     // Others may have tidied up already, further than this state goes.
-    if (records.length === 0) return this.#remeasure();
+    if (records.length === 0) return this.#remeasure(connection);
     if (long) {
-      await this.#swap(keys, await compact(directory, records, state.mirror, state.version));
+      await this.#swap(connection, keys, await compact(directory, records, state.mirror, state.version));
     } else {
-      await this.#fold(keys, recentSmall(records), state);
+      await this.#fold(connection, keys, recentSmall(records), state);
     }
-    await this.#remeasure();
+    await this.#remeasure(connection);
   }
 
   /** Puts segments in place of log and older segments, all or nothing. */
-  async #swap(keys: IDBValidKey[], { directory, added, removed }: Compaction): Promise<void> {
+  async #swap(
+    connection: IDBDatabase,
+    keys: IDBValidKey[],
+    { directory, added, removed }: Compaction,
+  ): Promise<void> {
     const { version } = directory;
-    const transaction = await this.#guarded(keys, version);
+    const transaction = await this.#guarded(connection, keys, version);
     if (transaction === undefined) return;
     const segments = transaction.objectStore(idb.SEGMENTS);
     for (const { id, stored } of added) segments.put(stored, id);
@@ -237,19 +354,26 @@ export class IndexedDbJournal implements Journal {
     const log = transaction.objectStore(idb.LOG);
     log.delete(IDBKeyRange.upperBound([version, Infinity]));
     // An empty record holds the place of the newest: by it, tabs that are behind see that they are.
-    for (const part of encodeRecord({ first: version + 1, version, runs: [] })) log.put(part, [version, 0]);
+    for (const part of encodeRecord({ first: version + 1, version, runs: [] })) {
+      log.put(part, [version, 0, NOBODY]);
+    }
     await idb.completion(transaction);
     this.#directory = directory;
   }
 
-  async #fold(keys: IDBValidKey[], records: LogRecord[], { mirror, version }: State): Promise<void> {
+  async #fold(
+    connection: IDBDatabase,
+    keys: IDBValidKey[],
+    records: LogRecord[],
+    { mirror, version }: State,
+  ): Promise<void> {
     const parts = encodeRecord(foldRecords(records, mirror, version));
-    const transaction = await this.#guarded(keys, version);
+    const transaction = await this.#guarded(connection, keys, version);
     if (transaction === undefined) return;
     const log = transaction.objectStore(idb.LOG);
     log.delete(IDBKeyRange.bound([records[0]!.version, 0], [version, Infinity]));
     parts.forEach((part, index) => {
-      log.put(part, [version, index]);
+      log.put(part, [version, index, NOBODY]);
     });
     await idb.completion(transaction);
   }
@@ -258,9 +382,13 @@ export class IndexedDbJournal implements Journal {
    * A transaction over everything, unless another tab has tidied up since the log was read: its
    * records may hold what ours do not know of.
    */
-  async #guarded(keys: IDBValidKey[], version: number): Promise<IDBTransaction | undefined> {
+  async #guarded(
+    connection: IDBDatabase,
+    keys: IDBValidKey[],
+    version: number,
+  ): Promise<IDBTransaction | undefined> {
     const transaction = idb.begin(
-      this.#connection,
+      connection,
       [idb.META, idb.LOG, idb.SEGMENTS],
       'readwrite',
       this.durability,
@@ -272,8 +400,8 @@ export class IndexedDbJournal implements Journal {
     return undefined;
   }
 
-  async #remeasure(): Promise<void> {
-    const transaction = idb.begin(this.#connection, [idb.LOG], 'readonly', this.durability);
+  async #remeasure(connection: IDBDatabase): Promise<void> {
+    const transaction = idb.begin(connection, [idb.LOG], 'readonly', this.durability);
     this.#measure(await idb.result(transaction.objectStore(idb.LOG).getAll()));
   }
 
@@ -285,18 +413,15 @@ export class IndexedDbJournal implements Journal {
   #announce(version: number): void {
     if (!this.#closed) this.#channel?.postMessage(version);
   }
+}
 
-  #lose(reason: string): void {
-    this.#release();
-    if (!this.#closed) this.onClosed?.(reason);
-    this.#closed = true;
-  }
-
-  #release(): void {
-    // Closing waits for the transactions in flight, so a commit that was begun still completes.
-    this.#connection.close();
-    this.#channel?.close();
-  }
+/** The error for a commit that others have made a part of a larger record, or have not. */
+function unknown(cause: unknown): CuError {
+  return new CuError(
+    'store-io',
+    'The connection to IndexedDB ended during the commit, and what was written may be there or not; read it before you write it again.',
+    { cause },
+  );
 }
 
 /** The keys of the log records after a version. */

@@ -1,5 +1,7 @@
 /** What makes commits durable. The transactor knows no more of the platform than this. */
+import { CuError } from '../errors.ts';
 import type { LogRecord } from './record.ts';
+import type { StorageRoom } from './room.ts';
 import type { State } from './state.ts';
 
 export type Durability = 'relaxed' | 'strict';
@@ -19,9 +21,26 @@ export interface StorageInfo {
   /** How many log records are not in a segment yet, and how many bytes they take. */
   readonly logRecords: number;
   readonly logBytes: number;
+  /** What the browser gives this site; absent in memory, and where the browser does not tell. */
+  readonly room?: StorageRoom | undefined;
+}
+
+/** A commit came to nothing because the platform broke off. The calls may be made again, on a newer state. */
+export class Interrupted extends CuError {
+  constructor(cause: unknown) {
+    const message =
+      'The connection to IndexedDB ended during the commit, and another tab has committed since; nothing was written. Make the call again.';
+    super('store-io', message, { cause });
+  }
 }
 
 export interface Journal {
+  /** Which database it is, once it was loaded: no other one has the same. Absent where nothing is kept. */
+  readonly id: string | undefined;
+
+  /** Resolves when it is known again whether the database is there; absent as long as it is known. */
+  readonly reconnecting: Promise<unknown> | undefined;
+
   /** How durable a commit is unless it says otherwise. */
   readonly durability: Durability;
 
@@ -35,7 +54,8 @@ export interface Journal {
    * Runs `work` at a moment when nobody else can append, with the records after `version` that
    * others have added. What it returns is appended, and the promise resolves once that is as
    * durable as is asked for. If `work` throws, nothing is written and the promise rejects
-   * with what it threw. `work` is called once, or not at all if the platform refuses.
+   * with what it threw. `work` is called once, or not at all if the platform refuses. Rejects with `Interrupted`
+   * if it was called and what it gave can't be appended any more.
    */
   append(
     version: number,
@@ -49,8 +69,8 @@ export interface Journal {
   /** Calls back when others have committed, with the number of their newest commit. */
   onForeignCommit: ((version: number) => void) | undefined;
 
-  /** Calls back once when the connection is lost for good, with a sentence that says why. */
-  onClosed: ((reason: string) => void) | undefined;
+  /** Calls back once when the database is lost for good, with what calls reject with from then on. */
+  onLost: ((error: CuError) => void) | undefined;
 
   info(state: State): StorageInfo;
 

@@ -6,7 +6,9 @@ import { emptyState, type State } from './state.ts';
 export class MemoryJournal implements Journal {
   readonly durability: Durability = 'relaxed';
   onForeignCommit: ((version: number) => void) | undefined;
-  onClosed: ((reason: string) => void) | undefined;
+  onLost: undefined;
+  readonly id: string | undefined;
+  readonly reconnecting: Promise<unknown> | undefined;
 
   async load(): Promise<State> {
     return emptyState;

@@ -13,7 +13,7 @@
  */
 import { CuError, componentFailure, errorOf, trapError } from '../errors.ts';
 import type { PrintHandler, Session } from './imports.ts';
-import type { Durability, Journal, StorageInfo } from './journal.ts';
+import { type Durability, Interrupted, type Journal, type StorageInfo } from './journal.ts';
 import type { LogRecord } from './record.ts';
 import { advance, type State } from './state.ts';
 
@@ -52,11 +52,14 @@ export class Transactor<Engine> {
   readonly #session: Session;
   readonly #makeEngine: (session: Session) => Engine;
   readonly #print: PrintHandler;
+  /** Whether calls that write must not run twice: they may have done what no state tells. */
+  readonly #once: boolean;
   #engine: Engine | undefined;
   #queue: Call<Engine>[] = [];
   #draining: Promise<void> | undefined;
   #foreignVersion = 0;
   #closed: CuError | undefined;
+  #isLost = false;
   /** Resolved, and replaced, when there is a newer state, or when there will be none any more. */
   #news = Promise.withResolvers<void>();
 
@@ -65,17 +68,20 @@ export class Transactor<Engine> {
     session: Session,
     makeEngine: (session: Session) => Engine,
     print: PrintHandler = () => {},
+    once = false,
   ) {
     this.#journal = journal;
     this.#session = session;
     this.#makeEngine = makeEngine;
     this.#print = print;
+    this.#once = once;
     journal.onForeignCommit = (version) => {
       this.#foreignVersion = Math.max(this.#foreignVersion, version);
       this.#wake();
     };
-    journal.onClosed = (reason) => {
-      this.#closed ??= new CuError('store-closed', reason);
+    journal.onLost = (error) => {
+      this.#closed = error;
+      this.#isLost = true;
       this.#tell();
     };
   }
@@ -136,6 +142,13 @@ export class Transactor<Engine> {
     // A turn of its own: the calls that the caller makes now share what comes.
     await undefined;
     for (;;) {
+      // What is in memory may be of a database that is gone.
+      const { reconnecting } = this.#journal;
+      if (reconnecting !== undefined) await reconnecting;
+      if (this.#isLost) {
+        for (const call of this.#queue.splice(0)) call.reject(this.#closed!);
+        return;
+      }
       if (this.#foreignVersion > this.#session.state.version) {
         await this.#catchUp();
         this.#tell();
@@ -187,6 +200,10 @@ export class Transactor<Engine> {
       this.#goBack(before);
       if (thrown instanceof Behind) {
         await this.#reload();
+        return;
+      }
+      if (thrown instanceof Interrupted && !this.#once) {
+        this.#queue.unshift(...outcomes.map(({ call }) => call));
         return;
       }
       const error = storeError(thrown);

@@ -3,11 +3,13 @@ import { test } from 'node:test';
 import { executable, type LaunchedBrowser, launch, repositoryRoot, serve } from '../harness/index.ts';
 import { openPage } from './browsers.ts';
 
-const ROUNDS = 4;
+/** How often each browser is killed. */
+const KILLS = Number(process.env.CU_KILLS ?? 5);
 
 for (const name of ['chromium', 'firefox'] as const) {
   test(`commits_survive_a_kill_of_the_browser_and_none_is_torn (${name})`, {
     skip: executable(name) === undefined,
+    timeout: 60_000 + 40_000 * KILLS,
   }, async (t) => {
     let profile: string | undefined;
     const server = await serve(repositoryRoot);
@@ -17,7 +19,7 @@ for (const name of ['chromium', 'firefox'] as const) {
       await server.close();
     });
     let acknowledged = 0;
-    for (let round = 0; round <= ROUNDS; round++) {
+    for (let round = 0; round <= KILLS; round++) {
       const browser = await launch(name, profile === undefined ? {} : { profile });
       alive = browser;
       const page = await openPage(browser, server);
@@ -30,12 +32,12 @@ for (const name of ['chromium', 'firefox'] as const) {
       assert.equal(left, right, 'a commit writes both numbers');
       assert.equal(extra, left, 'and one more key');
       assert.ok(left! >= acknowledged, `${left} of ${acknowledged} acknowledged commits are there`);
-      if (round === ROUNDS) break;
+      if (round === KILLS) break;
       // The page tells of each commit once its promise has resolved, until it is killed.
       const enough = Promise.withResolvers<void>();
       await page.exposeFunction('acknowledge', (count: number) => {
         acknowledged = Math.max(acknowledged, count);
-        if (count >= left! + 25 + 13 * round) enough.resolve();
+        if (count >= left! + 25 + 13 * (round % 5)) enough.resolve();
       });
       const endless = page.evaluate(async (from) => {
         const { db } = globalThis.kept as unknown as { db: Awaited<ReturnType<typeof store.TextStore.open>> };

@@ -51,44 +51,15 @@ inEachBrowser('damaged and foreign databases', (tabs) => {
   for (const [what, prepare] of [
     [
       'a_log_record_with_a_flipped_bit',
-      async () => {
-        await store.tamper('cu:damaged', ['log'], (transaction) => {
-          const log = transaction.objectStore('log');
-          log.get([2, 0]).onsuccess = ({ target }) => {
-            const bytes: Uint8Array = (target as IDBRequest).result;
-            bytes[bytes.length - 2]! ^= 1;
-            log.put(bytes, [2, 0]);
-          };
-        });
-      },
+      () =>
+        store.tamperRecord('cu:damaged', 2, (bytes) => {
+          bytes[bytes.length - 2]! ^= 1;
+          return bytes;
+        }),
     ],
-    [
-      'a_log_record_that_is_cut',
-      async () => {
-        await store.tamper('cu:damaged', ['log'], (transaction) => {
-          const log = transaction.objectStore('log');
-          log.get([2, 0]).onsuccess = ({ target }) => {
-            log.put(((target as IDBRequest).result as Uint8Array).slice(0, 10), [2, 0]);
-          };
-        });
-      },
-    ],
-    [
-      'a_log_record_that_is_missing',
-      async () => {
-        await store.tamper('cu:damaged', ['log'], (transaction) => {
-          transaction.objectStore('log').delete([2, 0]);
-        });
-      },
-    ],
-    [
-      'a_log_record_of_another_kind',
-      async () => {
-        await store.tamper('cu:damaged', ['log'], (transaction) => {
-          transaction.objectStore('log').put('text', [2, 0]);
-        });
-      },
-    ],
+    ['a_log_record_that_is_cut', () => store.tamperRecord('cu:damaged', 2, (bytes) => bytes.slice(0, 10))],
+    ['a_log_record_that_is_missing', () => store.tamperRecord('cu:damaged', 2, () => undefined)],
+    ['a_log_record_of_another_kind', () => store.tamperRecord('cu:damaged', 2, () => 'text')],
     [
       'a_directory_of_another_kind',
       async () => {

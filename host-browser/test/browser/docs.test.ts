@@ -44,7 +44,7 @@ const OLDER: OlderTables = {
 };
 
 const documents = await Promise.all(
-  ['migration.md', 'compatibility.md'].map(async (name) => {
+  ['migration.md', 'compatibility.md', 'storage.md'].map(async (name) => {
     const text = await readFile(new URL(`../../../docs/${name}`, import.meta.url), 'utf8');
     return [name, sections(text)] as const;
   }),

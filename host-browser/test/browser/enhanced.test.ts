@@ -166,8 +166,8 @@ inEachBrowser(
           .then(String, codes);
         return [saved, batch, lua.eval('return _home.t'), lua.eval('_home.x = 1 return _home.x')];
       });
-      const closed = 'store-closed';
-      assert.deepEqual(outcome, [['SAVE_STATE_FAILED', closed], ['BATCH_OPERATION_FAILED', closed], null, 1]);
+      const lost = 'store-lost';
+      assert.deepEqual(outcome, [['SAVE_STATE_FAILED', lost], ['BATCH_OPERATION_FAILED', lost], null, 1]);
       await page.close();
     });
 

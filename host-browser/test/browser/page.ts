@@ -34,7 +34,7 @@ class TextStore {
   }
 
   static async open(name: string, durability: Durability = 'relaxed', thresholds: Partial<Thresholds> = {}) {
-    const journal = await IndexedDbJournal.open(name, durability, thresholds);
+    const journal = await IndexedDbJournal.open(name, { durability, thresholds });
     const state = await journal.load();
     return new TextStore(
       journal,
@@ -141,8 +141,21 @@ async function tamper(
   await new Promise((resolve, reject) => {
     transaction.oncomplete = resolve;
     transaction.onabort = reject;
+  }).finally(() => db.close());
+}
+
+/** Changes the log record of a version; undefined deletes it. */
+function tamperRecord(name: string, version: number, change: (bytes: Uint8Array) => unknown): Promise<void> {
+  return tamper(name, ['log'], (transaction) => {
+    const range = IDBKeyRange.bound([version], [version, Infinity]);
+    transaction.objectStore('log').openCursor(range).onsuccess = ({ target }) => {
+      const cursor: IDBCursorWithValue | null = (target as IDBRequest).result;
+      if (cursor === null) return;
+      const changed = change(cursor.value);
+      if (changed === undefined) cursor.delete();
+      else cursor.update(changed);
+    };
   });
-  db.close();
 }
 
 /** Everything an IndexedDB database holds, as text. */
@@ -175,7 +188,7 @@ function removeDatabase(name: string): Promise<unknown> {
   });
 }
 
-const helpers = { TextStore, Entries, outcome, rawDatabase, removeDatabase, tamper, dump };
+const helpers = { TextStore, Entries, outcome, rawDatabase, removeDatabase, tamper, tamperRecord, dump };
 
 declare global {
   var cu: typeof Package;

@@ -124,7 +124,7 @@ inEachBrowser(
         const after = [await store.outcome(db.write({ b: '2' })), await store.outcome(db.read('a'))];
         return [...after, await (await store.TextStore.open('deleted')).entries()];
       });
-      assert.deepEqual(outcomes, ['store-closed', 'store-closed', {}]);
+      assert.deepEqual(outcomes, ['store-lost', 'store-lost', {}]);
       await Promise.all([user.close(), deleter.close()]);
     });
 

@@ -50,11 +50,13 @@ export interface LaunchOptions {
   readonly profile?: string;
   /** Starts the browser with all storage denied to pages, as a user can set it. */
   readonly denyStorage?: boolean;
+  /** Makes Chromium tell pages the quota that is in force, and not the same one to all. */
+  readonly tellQuota?: boolean;
 }
 
 /** Starts a browser. */
 export async function launch(name: BrowserName, options: LaunchOptions = {}): Promise<LaunchedBrowser> {
-  const { profile, denyStorage = false } = options;
+  const { profile, denyStorage = false, tellQuota = false } = options;
   const path = executable(name);
   if (path === undefined)
     throw new Error(`${name} is not installed: none of ${EXECUTABLES[name].join(', ')}`);
@@ -69,7 +71,10 @@ export async function launch(name: BrowserName, options: LaunchOptions = {}): Pr
     executablePath: path,
     headless: true,
     userDataDir: directory,
-    args: name === 'chromium' ? CHROMIUM_ARGUMENTS : [],
+    args:
+      name === 'firefox'
+        ? []
+        : [...CHROMIUM_ARGUMENTS, ...(tellQuota ? ['--disable-features=StaticStorageQuota'] : [])],
     ...(denyStorage && name === 'firefox' && { extraPrefsFirefox: { 'network.cookie.cookieBehavior': 2 } }),
     // A long import keeps the page from answering for a while.
     protocolTimeout: 600_000,
