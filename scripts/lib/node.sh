@@ -23,7 +23,7 @@ node_is_new() {
 # Folders of this repository that have npm packages of their own.
 npm_folders() {
     local lock
-    for lock in host-browser/package-lock.json tests/*/package-lock.json scripts/lib/*/package-lock.json; do
+    for lock in host-browser/package-lock.json host-browser/playground/package-lock.json tests/*/package-lock.json scripts/lib/*/package-lock.json; do
         [[ -f $lock ]] && dirname "$lock"
     done
     return 0
