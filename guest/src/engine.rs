@@ -10,7 +10,7 @@ use crate::changes;
 use crate::database::{CatalogCache, Database};
 use crate::error::{Error, Limit, Result};
 use crate::format;
-use crate::function::{self, CallStatistics, FunctionInfo, Statistics};
+use crate::function::{self, CallStatistics, FunctionInfo};
 use crate::index::{self, Definition};
 use crate::key::{Key, PREFIX_SIZE, document_key, prefix, space, successor, write_encoded_key};
 use crate::limits::Limits;
@@ -75,7 +75,6 @@ pub struct Engine {
     store: Box<dyn Store>,
     cache: CatalogCache,
     lua: Rc<Lua>,
-    statistics: Statistics,
     results: Cache,
 }
 
@@ -92,7 +91,6 @@ impl Engine {
             store,
             cache: CatalogCache::default(),
             lua: Lua::new(console, None),
-            statistics: Statistics::default(),
             results: Cache::default(),
         }
     }
@@ -437,14 +435,19 @@ impl Engine {
         );
         if has_run && let Some(machine) = self.lua.made() {
             let instructions = machine.instructions_run();
-            self.statistics
-                .count(table, name, started, instructions, result.is_err());
+            self.lua.statistics.borrow_mut().count(
+                table,
+                name,
+                started,
+                instructions,
+                result.is_err(),
+            );
         }
         result
     }
 
     pub fn functions_statistics(&mut self) -> Result<Vec<CallStatistics>> {
-        Ok(self.statistics.all().to_vec())
+        Ok(self.lua.statistics.borrow().all().to_vec())
     }
 
     pub fn functions_list(&mut self, table: Option<&str>) -> Result<Vec<FunctionInfo>> {

@@ -11,9 +11,7 @@ pub use crate::host::exports::indexes::IndexInfo;
 pub use crate::host::exports::lua::CallOptions;
 pub use crate::host::exports::queries::QueryPage;
 pub use crate::host::exports::tables::TableInfo;
-pub use crate::host::wit::{
-    Error as WitError, ErrorCode, Excess, Key, Limit, StoreFailure,
-};
+pub use crate::host::wit::{Error as WitError, ErrorCode, Excess, Key, Limit, StoreFailure};
 use crate::host::{Exports, Host};
 use crate::store::Durability;
 use crate::{Database, Error};

@@ -19,10 +19,8 @@ impl Operation<'_> {
                 return Ok(());
             }
             Target::Function(name) => {
-                let machine = db.lua()?;
-                let result = machine
-                    .machine()?
-                    .call_in(db, self.table, name, self.value)?;
+                let lua = db.lua()?;
+                let result = lua.call_in(db, self.table, name, self.value)?;
                 results.extend_from_slice(&result);
                 return Ok(());
             }

@@ -3,9 +3,10 @@
 //! Most calls of a host need none. So the machine is made when it is first needed, and its call begins with the
 //! first function that is asked.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::ffi::c_int;
 use std::rc::Rc;
+use std::time::Instant;
 
 use mlua::ffi;
 
@@ -17,7 +18,7 @@ use super::{decode, encode};
 use crate::catalog::Function as IndexFunction;
 use crate::database::Database;
 use crate::error::{Error, Limit, Result};
-use crate::function::{self, pure};
+use crate::function::{self, Statistics, pure};
 use crate::key::write_encoded_key;
 use crate::limits::Setting;
 use crate::query::Subject;
@@ -33,6 +34,8 @@ pub struct Lua {
     console: Rc<dyn Console>,
     functions: Option<Rc<dyn HostFunctions>>,
     machine: OnceCell<Machine>,
+    /// The calls of functions by the host.
+    pub(crate) statistics: RefCell<Statistics>,
 }
 
 impl Lua {
@@ -43,6 +46,7 @@ impl Lua {
             console,
             functions,
             machine: OnceCell::new(),
+            statistics: RefCell::default(),
         })
     }
 
@@ -71,6 +75,31 @@ impl Lua {
         self.machine
             .get()
             .ok_or_else(|| Error::limit(Limit::Memory, 0, "", "there is no memory for Lua"))
+    }
+
+    /// Calls a persisted function in the midst of a batch, and gives its first result.
+    ///
+    /// # Errors
+    /// `UnknownFunction`; what the function raises; what can't be returned.
+    pub(crate) fn call_in(
+        &self,
+        db: &mut Database,
+        table: &str,
+        name: &str,
+        arguments: &[u8],
+    ) -> Result<Vec<u8>> {
+        let machine = self.machine()?;
+        let Some(function) = function::find(db, table, name)? else {
+            return Err(Error::unknown_function(table, name));
+        };
+        machine.open(db)?;
+        let (started, before) = (Instant::now(), machine.instructions_run());
+        let result = machine.call_in(db, &function, arguments);
+        let instructions = machine.instructions_run().saturating_sub(before);
+        self.statistics
+            .borrow_mut()
+            .count(table, name, started, instructions, result.is_err());
+        result
     }
 
     /// Ends the call that functions were asked in, if any was.
@@ -181,21 +210,8 @@ impl Machine {
         Ok(is_met)
     }
 
-    /// Calls a function as an operation of a batch does, and gives its first result.
-    ///
-    /// # Errors
-    /// `UnknownFunction` if there is none, what it raises, and what its variables can't keep.
-    pub(crate) fn call_in(
-        &self,
-        db: &mut Database,
-        table: &str,
-        name: &str,
-        arguments: &[u8],
-    ) -> Result<Vec<u8>> {
-        let Some(function) = function::find(db, table, name)? else {
-            return Err(Error::unknown_function(table, name));
-        };
-        self.open(db)?;
+    /// Calls a function in a call that is [open](Machine::open).
+    fn call_in(&self, db: &mut Database, function: &[u8], arguments: &[u8]) -> Result<Vec<u8>> {
         let context = &*self.context;
         context.external.forget_documents();
         let mut value = Vec::new();
@@ -203,7 +219,7 @@ impl Machine {
             self.call_from_rust(
                 "",
                 &mut |stack, context| {
-                    decode::push_value(stack, context, &function)?;
+                    decode::push_value(stack, context, function)?;
                     decode::push_all(stack, context, arguments)
                 },
                 &mut |stack, context| {
