@@ -169,6 +169,8 @@ function openError(name: string, cause: DOMException | null): CuError {
     case 'VersionError':
       return newer(name);
     case 'QuotaExceededError':
+    // The browser deletes what there is just now; it can be tried again.
+    case 'AbortError':
       return platformError(cause);
     default:
       return unavailable(`The browser does not open IndexedDB (${cause?.name}: ${cause?.message})`, cause);

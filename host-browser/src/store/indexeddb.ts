@@ -261,7 +261,7 @@ export class IndexedDbJournal implements Journal {
     for (let attempt = 0; ; attempt++) {
       const connection = await this.#link.get(broken);
       try {
-        return await work(connection, cause);
+        return await this.#link.run(connection, (connection) => work(connection, cause));
       } catch (error) {
         const canGoOn = error instanceof CuError && idb.mayBeDisconnected(error) && attempt < RETRIES;
         if (!canGoOn) throw error;

@@ -17,6 +17,8 @@ export class Link {
   #connection: IDBDatabase | undefined;
   #reconnecting: Promise<IDBDatabase> | undefined;
   #ended: CuError | undefined;
+  /** What runs on which connection, by what makes it reject. */
+  readonly #running = new Map<(error: CuError) => void, IDBDatabase>();
 
   private constructor(name: string, connection: IDBDatabase) {
     this.#name = name;
@@ -51,6 +53,20 @@ export class Link {
     return this.#connection ?? this.#reconnect();
   }
 
+  /**
+   * Runs something on a connection, and rejects once that has ended: of a transaction that is begun while the browser
+   * closes the connection, Chromium may never tell the end.
+   */
+  async run<T>(connection: IDBDatabase, work: (connection: IDBDatabase) => Promise<T>): Promise<T> {
+    const { promise, reject } = Promise.withResolvers<never>();
+    this.#running.set(reject, connection);
+    try {
+      return await Promise.race([work(connection), promise]);
+    } finally {
+      this.#running.delete(reject);
+    }
+  }
+
   /** Ends the connection. Those in flight complete first: IndexedDB waits for them. */
   close(): void {
     this.#ended ??= new CuError('store-closed', 'The database was closed; open it again.');
@@ -65,7 +81,11 @@ export class Link {
       if (this.#ended === undefined && this.#connection === undefined) this.#reconnect().catch(() => {});
     };
     connection.onversionchange = again;
-    connection.onclose = again;
+    connection.onclose = () => {
+      const cause = new DOMException('The browser has closed the connection.', 'AbortError');
+      this.#giveUp(idb.platformError(cause), connection);
+      again();
+    };
   }
 
   #drop(connection: IDBDatabase): void {
@@ -86,7 +106,7 @@ export class Link {
       try {
         connection = await idb.connect(this.#name, false);
         this.#watch(connection);
-        await this.#check(connection);
+        await this.run(connection, (connection) => this.#check(connection));
         if (this.#ended !== undefined) throw this.#ended;
         this.#connection = connection;
         return connection;
@@ -115,5 +135,13 @@ export class Link {
     if (this.#ended !== undefined || !['store-lost', 'unsupported-format'].includes(error.code)) return;
     this.#ended = error;
     this.onEnd?.(error);
+    this.#giveUp(error);
+  }
+
+  /** Lets what runs on a connection, or on any, reject. */
+  #giveUp(error: CuError, connection?: IDBDatabase): void {
+    for (const [reject, used] of this.#running) {
+      if (connection === undefined || used === connection) reject(error);
+    }
   }
 }
