@@ -10,18 +10,19 @@ function key(name: string): string {
 
 /** The id of the database that was there, if any was. */
 export function readNote(name: string): string | undefined {
-  return attempt((storage) => storage.getItem(key(name))) ?? undefined;
+  return attempt((storage) => JSON.parse(storage.getItem(key(name))!)) ?? undefined;
 }
 
+/** It is JSON, as what pages keep there mostly is: some read all of it. */
 export function writeNote(name: string, id: string): void {
-  attempt((storage) => storage.setItem(key(name), id));
+  attempt((storage) => storage.setItem(key(name), JSON.stringify(id)));
 }
 
 export function removeNote(name: string): void {
   attempt((storage) => storage.removeItem(key(name)));
 }
 
-/** Where storage is denied, the mere access throws; where it is full, writing does. */
+/** Where storage is denied, the mere access throws; where it is full, writing does; a note that is none says nothing. */
 function attempt<T>(work: (storage: Storage) => T): T | undefined {
   try {
     return typeof document === 'undefined' ? undefined : work(globalThis.localStorage);
