@@ -101,6 +101,7 @@ export class Line {
     switch (reply[0]) {
       case 'ready':
         this.#started = true;
+        if (reply[1] !== undefined) this.#watchOver(reply[1]);
         this.#outbox.release();
         return;
       case 'done':
@@ -122,12 +123,12 @@ export class Line {
         return;
       case 'warned':
         this.#listeners.warn(reply[1]);
-        return;
-      case 'alive':
-        navigator.locks
-          .request(reply[1], { signal: this.#watch.signal }, () => this.end(lost()))
-          .catch(() => {});
     }
+  }
+
+  /** The lock is had when the worker has ended. */
+  #watchOver(lock: string): void {
+    navigator.locks.request(lock, { signal: this.#watch.signal }, () => this.end(lost())).catch(() => {});
   }
 
   /** What a listener throws ends the call that it listens to. */

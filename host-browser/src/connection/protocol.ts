@@ -20,17 +20,18 @@ export type Request =
   | readonly ['cancel', id: number];
 
 export type Reply =
-  /** Comes first: before it, a worker's script may not have got to where it listens. */
-  | readonly ['ready']
+  /**
+   * Comes first: before it, a worker's script may not have got to where it listens. The worker holds the lock of this
+   * name as long as it lives; it has none where the platform has no locks.
+   */
+  | readonly ['ready', lock: string | undefined]
   | readonly ['done', id: number, result: unknown]
   | readonly ['failed', id: number, error: Failure]
   /** How far a call is. */
   | readonly ['told', id: number, progress: unknown]
   | readonly ['printed', text: Uint8Array]
   /** Storage is low. */
-  | readonly ['warned', room: StorageRoom]
-  /** The worker holds the lock of this name as long as it lives. */
-  | readonly ['alive', lock: string];
+  | readonly ['warned', room: StorageRoom];
 
 /** An error as it crosses: the platform's copies of errors lose what `CuError` adds. */
 export interface Failure {

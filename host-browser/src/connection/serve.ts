@@ -33,13 +33,16 @@ export function serve(options: ServeOptions = {}): void {
   scope.onmessage = ({ data }) => {
     for (const request of data) server.receive(request);
   };
-  server.reply(['ready']);
+  // The platform lets go of a lock when the worker ends, however it ends: that is how the page hears of it. Asked for
+  // anything before the lock is held, the worker could end without a trace.
   const lock = `cu-worker:${crypto.randomUUID?.() ?? Math.random()}`;
-  // The platform lets go of it when the worker ends, however it ends: that is how the page hears of it.
-  globalThis.navigator?.locks?.request(lock, () => {
-    server.reply(['alive', lock]);
+  const hold = () => {
+    server.reply(['ready', lock]);
     return new Promise(() => {});
-  });
+  };
+  const { locks } = globalThis.navigator ?? {};
+  if (locks === undefined) server.reply(['ready', undefined]);
+  else locks.request(lock, hold).catch(() => server.reply(['ready', undefined]));
 }
 
 /** A live query's results, and what ends it. */
