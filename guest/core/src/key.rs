@@ -29,31 +29,10 @@ impl Key {
     /// # Errors
     /// `InvalidArgument` if it is empty or has a NUL, `LimitExceeded` if it is too long.
     pub fn string(bytes: &[u8], place: &str) -> Result<Key> {
-        if bytes.is_empty() {
-            return Err(Error::argument(
-                place,
-                "the key is empty; use an integer, or 1 to 1,024 bytes of text",
-            ));
-        }
-        if bytes.len() > MAX_KEY_SIZE {
-            return Err(Error::limit(
-                Limit::KeySize,
-                MAX_KEY_SIZE as u64,
-                place,
-                format!(
-                    "the key has {} bytes, at most {MAX_KEY_SIZE} are allowed; use a hash of it",
-                    bytes.len()
-                ),
-            ));
-        }
-        match std::str::from_utf8(bytes) {
-            Ok(text) if text.contains('\0') => Err(Error::argument(
-                place,
-                "the key has a NUL character; leave it out, or send an integer",
-            )),
-            Ok(text) => Ok(Key::Text(text.to_string())),
-            Err(_) => Ok(Key::Bytes(bytes.to_vec())),
-        }
+        Ok(match check_string(bytes, place)? {
+            Some(text) => Key::Text(text.to_string()),
+            None => Key::Bytes(bytes.to_vec()),
+        })
     }
 
     /// The key of a value.
@@ -73,6 +52,22 @@ impl Key {
                 ),
             )),
         }
+    }
+
+    /// Appends what [`Key::encode`] does for the key of a value; nothing if it is none.
+    ///
+    /// # Errors
+    /// As [`Key::of_value`].
+    pub fn encode_value(value: &[u8], place: &str, out: &mut Vec<u8>) -> Result<()> {
+        match Item::of(value) {
+            Item::Text(text) => {
+                check_string(text.as_bytes(), place)?;
+                out.push(TEXT);
+                out.extend_from_slice(text.as_bytes());
+            }
+            _ => Key::of_value(value, place)?.encode(out),
+        }
+        Ok(())
     }
 
     /// Appends the key as a value.
@@ -140,6 +135,35 @@ pub fn write_encoded_key(encoded: &[u8], out: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
+/// Checks a string that is to be a key, and gives its text, if it is one.
+fn check_string<'a>(bytes: &'a [u8], place: &str) -> Result<Option<&'a str>> {
+    if bytes.is_empty() {
+        return Err(Error::argument(
+            place,
+            "the key is empty; use an integer, or 1 to 1,024 bytes of text",
+        ));
+    }
+    if bytes.len() > MAX_KEY_SIZE {
+        return Err(Error::limit(
+            Limit::KeySize,
+            MAX_KEY_SIZE as u64,
+            place,
+            format!(
+                "the key has {} bytes, at most {MAX_KEY_SIZE} are allowed; use a hash of it",
+                bytes.len()
+            ),
+        ));
+    }
+    let text = std::str::from_utf8(bytes).ok();
+    if text.is_some_and(|text| text.contains('\0')) {
+        return Err(Error::argument(
+            place,
+            "the key has a NUL character; leave it out, or send an integer",
+        ));
+    }
+    Ok(text)
+}
+
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -184,9 +208,14 @@ pub mod space {
 #[must_use]
 pub fn prefix(space: u8, id: u32) -> Vec<u8> {
     let mut key = Vec::with_capacity(32);
-    key.push(space);
-    key.extend_from_slice(&id.to_be_bytes());
+    write_prefix(space, id, &mut key);
     key
+}
+
+/// Appends [`prefix`].
+pub fn write_prefix(space: u8, id: u32, key: &mut Vec<u8>) {
+    let [a, b, c, d] = id.to_be_bytes();
+    key.extend_from_slice(&[space, a, b, c, d]);
 }
 
 /// The length of [`prefix`].

@@ -3,6 +3,7 @@
 mod changes;
 mod edit;
 mod operation;
+mod puts;
 mod run;
 
 use crate::database::Database;
@@ -10,6 +11,7 @@ use crate::error::{Error, Limit, Result};
 use crate::members::Members;
 use crate::value::{Item, MAX_SIZE, NULL, elements, write_array_head, write_map_head, write_text};
 use operation::Operation;
+use puts::Puts;
 
 /// Operations of one batch, at the most.
 pub const MAX_OPERATIONS: usize = 1_000_000;
@@ -66,17 +68,26 @@ pub fn apply(db: &mut Database, batch: &[u8]) -> Result<Vec<u8>> {
     write_array_head(&mut results, count);
     let mut rest = elements(operations);
     let mut number = 0;
+    let mut puts = Puts::default();
     loop {
-        let mut chunk = Vec::with_capacity(READ_AHEAD.min(count));
-        for operation in rest.by_ref().take(READ_AHEAD) {
+        let read: Vec<_> = rest.by_ref().take(READ_AHEAD).collect();
+        if read.is_empty() {
+            return Ok(results);
+        }
+        if is_atomic && puts.run(db, &read, number, &mut results)? {
+            number += read.len();
+            continue;
+        }
+        // What comes now may read what the puts have written, and change what is known of their tables.
+        puts = Puts::default();
+        db.transaction_mut().settle();
+        let mut chunk = Vec::with_capacity(read.len());
+        for operation in read {
             let parsed = Operation::parse(operation);
             if is_atomic && let Err(error) = parsed {
                 return Err(error.under(&format!("[{}]", number + chunk.len())));
             }
             chunk.push(parsed);
-        }
-        if chunk.is_empty() {
-            return Ok(results);
         }
         let mut wanted = Vec::new();
         for operation in chunk.iter().flatten() {

@@ -110,6 +110,7 @@ pub fn collect(db: &mut Database) -> Result<Vec<u32>> {
         .transaction()
         .has_written(&[space::OBJECT], &[space::COUNT + 1])
     {
+        db.transaction_mut().settle();
         crate::index::check_functions(db)?;
     }
     Ok(freed)

@@ -7,7 +7,7 @@ use crate::bytes::sort;
 use crate::catalog::{Field, Index};
 use crate::database::Database;
 use crate::error::{Error, Limit, Result};
-use crate::key::{PREFIX_SIZE, prefix, space};
+use crate::key::{PREFIX_SIZE, prefix, space, write_prefix};
 use crate::value::{Item, NULL, elements, encode_ordered, skip_ordered};
 
 /// Stands before a value that a multi-entry field has as a whole, since it is no list or an empty one.
@@ -56,6 +56,54 @@ impl Row {
 }
 
 impl Index {
+    /// Whether each document has one entry at the most, which its bytes decide.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.function.is_none() && !self.fields.iter().any(|field| field.multi_entry)
+    }
+
+    /// Puts the key of the entry that a document has into `key`, where that [is plain](Index::is_plain). False if it has none.
+    ///
+    /// # Errors
+    /// As [`Index::entries`].
+    pub(crate) fn entry(
+        &self,
+        document: &[u8],
+        document_key: &[u8],
+        key: &mut Vec<u8>,
+    ) -> Result<bool> {
+        if !self.covers(document_key) {
+            return Ok(false);
+        }
+        key.clear();
+        write_prefix(space::INDEX, self.id, key);
+        let mut nulls = 0;
+        for field in &self.fields {
+            let value = field.path.find(document).unwrap_or(&[NULL]);
+            write_component(field, WHOLE, value, key);
+            nulls += usize::from(value == [NULL]);
+        }
+        self.finish(key, nulls, document_key)
+    }
+
+    /// Completes an entry that has its values, so many of them null. False if the index leaves it out.
+    fn finish(&self, key: &mut Vec<u8>, nulls: usize, document_key: &[u8]) -> Result<bool> {
+        if self.sparse && nulls == self.fields.len() {
+            return Ok(false);
+        }
+        if self.hash {
+            let hash = hash(&key[PREFIX_SIZE..]);
+            key.truncate(PREFIX_SIZE);
+            key.extend_from_slice(&hash);
+        } else {
+            self.check_size(key.len() - PREFIX_SIZE)?;
+        }
+        // Nulls are equal to nothing: their entries are told apart by the documents' keys.
+        if !self.unique || nulls > 0 {
+            key.extend_from_slice(document_key);
+        }
+        Ok(true)
+    }
+
     /// The keys of the entries that a document has, in order; none if the index is not as far as the document.
     ///
     /// # Errors
@@ -66,6 +114,11 @@ impl Index {
         document: &[u8],
         document_key: &[u8],
     ) -> Result<Vec<Vec<u8>>> {
+        if self.is_plain() {
+            let mut key = Vec::with_capacity(32);
+            let has_one = self.entry(document, document_key, &mut key)?;
+            return Ok(has_one.then_some(key).into_iter().collect());
+        }
         if !self.covers(document_key) {
             return Ok(Vec::new());
         }
@@ -94,21 +147,9 @@ impl Index {
         }
         let mut keys = Vec::with_capacity(rows.len());
         for Row { mut key, nulls } in rows {
-            if self.sparse && nulls == self.fields.len() {
-                continue;
+            if self.finish(&mut key, nulls, document_key)? {
+                keys.push(key);
             }
-            if self.hash {
-                let hash = hash(&key[PREFIX_SIZE..]);
-                key.truncate(PREFIX_SIZE);
-                key.extend_from_slice(&hash);
-            } else {
-                self.check_size(key.len() - PREFIX_SIZE)?;
-            }
-            // Nulls are equal to nothing: their entries are told apart by the documents' keys.
-            if !self.unique || nulls > 0 {
-                key.extend_from_slice(document_key);
-            }
-            keys.push(key);
         }
         if keys.len() > 1 {
             sort(&mut keys);

@@ -12,8 +12,7 @@ pub(crate) use computed::{check_functions, computed_by, computed_path, read_mark
 pub use definition::Definition;
 pub(crate) use entry::{ELEMENT, WHOLE, hash, write_component};
 pub use sample::is_sampled;
-use sample::sample_key;
-pub(crate) use sample::{RELIABLE, SHARE, count as count_sample};
+pub(crate) use sample::{RELIABLE, SHARE, count as count_sample, sample_key};
 pub use statistics::write_statistics;
 
 use crate::catalog::{Index, Table};

@@ -121,6 +121,8 @@ pub(crate) struct Overlay {
     size: usize,
     /// The leaves in which keys were written last.
     recent: [u32; STREAMS],
+    /// Writes that are not in the tree yet, in the order in which they came: see [`Overlay::append`].
+    appended: Vec<(Head, u32)>,
 }
 
 /// The beginning of a key, filled up with zeros: keys are in the order of these, as far as they differ. It has all of an index entry of one
@@ -163,6 +165,16 @@ fn short(number: usize) -> u32 {
 }
 
 impl Overlay {
+    /// Whether nothing is appended in a range.
+    fn is_settled(&self, start: &[u8], end: &[u8]) -> bool {
+        self.appended.is_empty() || {
+            // Ranges are of one table or index as a rule, and the last writes of each are among these.
+            let some = self.appended.iter().rev().take(64);
+            let mut keys = some.map(|(_, entry)| self.key(*entry));
+            !keys.any(|key| key >= start && (end.is_empty() || key < end))
+        }
+    }
+
     /// Whether nothing is written.
     pub(crate) fn is_empty(&self) -> bool {
         self.live == 0
@@ -277,7 +289,11 @@ impl Overlay {
     }
 
     fn entry(&self, key: &[u8]) -> Option<u32> {
-        if self.live == 0 {
+        debug_assert!(
+            self.is_settled(key, &[key, &[0]].concat()),
+            "an appended write is read"
+        );
+        if self.leaves.is_empty() {
             return None;
         }
         let (leaf, at) = self.find(key);
@@ -306,7 +322,7 @@ impl Overlay {
         value: Option<&[u8]>,
         may_replace: bool,
     ) -> (u32, Written) {
-        let entry = self.entry_of(key);
+        let entry = self.place(key, None);
         self.count(entry, false);
         let before = std::mem::take(&mut self.entries[entry as usize].written);
         let written = match value {
@@ -333,6 +349,62 @@ impl Overlay {
         (entry, before)
     }
 
+    /// As [`Overlay::write`], of a key that nobody reads until [`Overlay::settle`]: to sort many keys once takes less
+    /// than to look for the place of each. Nobody can take it back alone.
+    pub(crate) fn append(&mut self, key: &[u8], value: Option<&[u8]>) {
+        let entry = self.add(key);
+        let written = match value {
+            None => Written::Deleted,
+            Some(value) => Written::Small(self.keep(value, value.len()), short(value.len())),
+        };
+        self.entries[entry as usize].written = written;
+        // Of two writes of one key both count until then, which is more room than is needed.
+        self.count(entry, true);
+        self.appended.push((Head::of(key), entry));
+    }
+
+    /// Appended writes in the order of their keys, of each key the last one.
+    fn sorted(&mut self) -> Vec<(Head, u32)> {
+        let mut sorted = std::mem::take(&mut self.appended);
+        sorted.sort_unstable_by(|(head, entry), (other, of_other)| {
+            head.cmp(other)
+                .then_with(|| self.key(*entry).cmp(self.key(*of_other)))
+                .then(entry.cmp(of_other))
+        });
+        let mut kept = 0;
+        for at in 0..sorted.len() {
+            let (head, entry) = sorted[at];
+            let next = sorted.get(at + 1);
+            if next.is_some_and(|next| next.0 == head && self.key(next.1) == self.key(entry)) {
+                self.count(entry, false);
+                self.entries[entry as usize].written = Written::Nothing;
+                continue;
+            }
+            sorted[kept] = (head, entry);
+            kept += 1;
+        }
+        sorted.truncate(kept);
+        sorted
+    }
+
+    /// Brings appended writes to where they are read.
+    pub(crate) fn settle(&mut self) {
+        if self.appended.is_empty() {
+            return;
+        }
+        let mut key = Vec::new();
+        for (_, entry) in self.sorted() {
+            key.clear();
+            key.extend_from_slice(self.key(entry));
+            self.count(entry, false);
+            let written = std::mem::take(&mut self.entries[entry as usize].written);
+            let place = self.place(&key, Some(entry));
+            self.count(place, false);
+            self.entries[place as usize].written = written;
+            self.count(place, true);
+        }
+    }
+
     /// Takes a write back.
     pub(super) fn put_back(&mut self, entry: u32, before: Written) {
         self.count(entry, false);
@@ -355,8 +427,8 @@ impl Overlay {
         }
     }
 
-    /// The number of the write at a key, which may be new.
-    fn entry_of(&mut self, key: &[u8]) -> u32 {
+    /// The number of the write at a key, which may be new; it is `known` if that has one already.
+    fn place(&mut self, key: &[u8], known: Option<u32>) -> u32 {
         if self.leaves.is_empty() {
             self.leaves.push(Leaf {
                 keys: Keys::EMPTY,
@@ -372,7 +444,7 @@ impl Overlay {
             match self.search(keys, 0, head, key) {
                 Ok(at) => return keys.entries[at],
                 Err(at) if keys.length < FANOUT => {
-                    let entry = self.add(key);
+                    let entry = known.unwrap_or_else(|| self.add(key));
                     let keys = &mut self.leaves[leaf as usize].keys;
                     keys.insert(at, head, entry);
                     return entry;
@@ -393,7 +465,7 @@ impl Overlay {
             Ok(at) => return self.leaves[node as usize].keys.entries[at],
             Err(at) => at,
         };
-        let entry = self.add(key);
+        let entry = known.unwrap_or_else(|| self.add(key));
         self.recent[stream] = self.insert(&path[..self.levels], node, at, head, entry);
         entry
     }
@@ -521,9 +593,10 @@ impl Overlay {
         end: &[u8],
         direction: Direction,
     ) -> Option<(&[u8], Option<&[u8]>)> {
-        if self.live == 0 {
+        if self.leaves.is_empty() {
             return None;
         }
+        debug_assert!(self.is_settled(start, end), "appended writes are read");
         let (leaf, at) = match direction {
             Direction::Forward => self.find(start),
             Direction::Backward if end.is_empty() => self.last(),
@@ -550,7 +623,8 @@ impl Overlay {
         start: &[u8],
         end: &'a [u8],
     ) -> impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)> {
-        let mut next = (self.live > 0).then(|| {
+        debug_assert!(self.is_settled(start, end), "appended writes are read");
+        let mut next = (!self.leaves.is_empty()).then(|| {
             let (leaf, at) = self.find(start);
             (leaf, at.unwrap_or_else(|at| at))
         });
@@ -567,11 +641,29 @@ impl Overlay {
     }
 
     /// All writes as packed entries.
-    pub(crate) fn pack(&self) -> Vec<u8> {
+    pub(crate) fn pack(mut self) -> Vec<u8> {
+        let sorted = self.sorted();
         let mut packed = Vec::with_capacity(self.size + 8 * self.live);
-        for (key, value) in self.range(&[], &[]) {
+        let mut write = |key: &[u8], value: Option<&[u8]>| {
             write_bytes(&mut packed, key);
             write_optional(&mut packed, value);
+        };
+        let mut appended = sorted.iter().map(|(_, entry)| *entry).peekable();
+        if !self.leaves.is_empty() {
+            for (key, value) in self.range(&[], &[]) {
+                let mut is_over = false;
+                while let Some(entry) = appended.next_if(|entry| self.key(*entry) <= key) {
+                    // It came later.
+                    is_over = self.key(entry) == key;
+                    write(self.key(entry), self.value(entry).flatten());
+                }
+                if !is_over {
+                    write(key, value);
+                }
+            }
+        }
+        for entry in appended {
+            write(self.key(entry), self.value(entry).flatten());
         }
         packed
     }

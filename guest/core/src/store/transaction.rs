@@ -21,7 +21,7 @@ const READ_CACHE_ENTRIES: usize = 256;
 const READ_CACHE_VALUE: usize = 64 << 10;
 
 /// What is at a key: a value, or nothing.
-pub(super) type Stored = Option<Rc<[u8]>>;
+pub type Stored = Option<Rc<[u8]>>;
 
 /// What to do with a key and its value, if it has one: `false` ends the walk.
 pub type VisitStored<'v> = dyn FnMut(&[u8], Option<&[u8]>) -> Result<bool> + 'v;
@@ -216,6 +216,18 @@ impl Transaction {
         self.overlay.first(start, end, direction)
     }
 
+    /// What the transaction itself has written at a key, if it has written anything.
+    #[must_use]
+    pub fn own(&self, key: &[u8]) -> Option<Stored> {
+        self.overlay.get(key)
+    }
+
+    /// Whether there is a mark that can be gone back to.
+    #[must_use]
+    pub fn can_go_back(&self) -> bool {
+        self.marks > 0
+    }
+
     /// The value of a key.
     ///
     /// # Errors
@@ -366,6 +378,24 @@ impl Transaction {
         Ok(())
     }
 
+    /// As [`Transaction::put`] and [`Transaction::delete`], quicker, of a key that is not read until [`Transaction::settle`].
+    ///
+    /// # Errors
+    /// As [`Transaction::put`].
+    pub fn append(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<()> {
+        debug_assert!(self.marks == 0, "nobody can take it back");
+        self.check_time()?;
+        self.written += key.len() + value.map_or(0, <[u8]>::len);
+        self.check_written()?;
+        self.overlay.append(key, value);
+        Ok(())
+    }
+
+    /// Brings appended writes to where they are read.
+    pub fn settle(&mut self) {
+        self.overlay.settle();
+    }
+
     /// Marks this point. Each mark has to be given back, the last one first, to [`Transaction::release`] or
     /// [`Transaction::undo`].
     pub fn mark(&mut self) -> Mark {
@@ -457,7 +487,6 @@ impl Transaction {
         }
         self.check_written()?;
         let packed = self.overlay.pack();
-        drop(self.overlay);
         Ok(self.snapshot.commit(&packed)?)
     }
 }

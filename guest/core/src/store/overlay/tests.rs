@@ -28,6 +28,8 @@ enum Step {
     Write(Vec<u8>, Option<Vec<u8>>),
     Mark,
     Undo,
+    Append(Vec<u8>, Option<Vec<u8>>),
+    Settle,
     Look(Vec<u8>, Vec<u8>),
 }
 
@@ -36,6 +38,8 @@ fn step() -> impl Strategy<Value = Step> {
         8 => (key(), value()).prop_map(|(key, value)| Step::Write(key, value)),
         1 => Just(Step::Mark),
         1 => Just(Step::Undo),
+        8 => (key(), value()).prop_map(|(key, value)| Step::Append(key, value)),
+        1 => Just(Step::Settle),
         4 => (key(), key()).prop_map(|(start, end)| Step::Look(start, end)),
     ]
 }
@@ -67,7 +71,12 @@ proptest! {
     fn writes_are_those_of_an_ordered_map(steps in prop::collection::vec(step(), 0..400)) {
         let (mut overlay, mut model) = (Overlay::default(), Model::new());
         let mut undo: Vec<(Vec<_>, Model)> = Vec::new();
+        let mut appended = false;
         for step in steps {
+            if appended && !matches!(step, Step::Append(..)) {
+                overlay.settle();
+                appended = false;
+            }
             match step {
                 Step::Write(key, value) => {
                     let undone = overlay.write(&key, value.as_deref(), undo.is_empty());
@@ -76,6 +85,16 @@ proptest! {
                     }
                     model.insert(key, value);
                 }
+                Step::Append(key, value) => {
+                    // Who appends can't take it back.
+                    if undo.is_empty() {
+                        overlay.append(&key, value.as_deref());
+                        model.insert(key, value);
+                        appended = true;
+                    }
+                    continue;
+                }
+                Step::Settle => {}
                 Step::Mark => undo.push((Vec::new(), model.clone())),
                 Step::Undo => {
                     if let Some((writes, before)) = undo.pop() {
@@ -92,7 +111,16 @@ proptest! {
             }
             assert_eq!(overlay.len(), model.len());
         }
-        look(&overlay, &model, &[], &[]);
+        // What is appended last goes straight into the pack.
+        let mut packed = Vec::new();
+        for (key, value) in &model {
+            write_bytes(&mut packed, key);
+            write_optional(&mut packed, value.as_deref());
+        }
+        if !appended {
+            look(&overlay, &model, &[], &[]);
+        }
+        assert!(overlay.pack() == packed);
     }
 }
 
@@ -124,8 +152,8 @@ fn many_writes_come_out_in_order_whatever_order_they_came_in() {
             write_bytes(&mut packed, &key(number));
             write_optional(&mut packed, value.as_deref());
         }
-        assert!(overlay.pack() == packed);
         assert_eq!(overlay.peek(&key(count)), None);
+        assert!(overlay.pack() == packed);
     }
 }
 
