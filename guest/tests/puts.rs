@@ -28,10 +28,11 @@ fn table() -> impl Strategy<Value = &'static str> {
 fn batches() -> impl Strategy<Value = Vec<Vec<Step>>> {
     let put = || (table(), 0..400i64, prop::option::of(-3..3i64));
     let put = move || put().prop_map(|(table, key, n)| Step::Put(table, key, n));
-    let other = (table(), 0..400i64, any::<bool>()).prop_map(|(table, key, deletes)| match deletes {
-        true => Step::Delete(table, key),
-        false => Step::Get(table, key),
-    });
+    let other =
+        (table(), 0..400i64, any::<bool>()).prop_map(|(table, key, deletes)| match deletes {
+            true => Step::Delete(table, key),
+            false => Step::Get(table, key),
+        });
     let mixed = prop_oneof![60 => put().boxed(), 1 => other.boxed()];
     let batch = prop_oneof![
         4 => prop::collection::vec(put(), 1..300).boxed(),

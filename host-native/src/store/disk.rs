@@ -23,6 +23,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::directory::{Directory, OpenError};
@@ -31,12 +32,13 @@ use super::overlay::Overlay;
 use super::press::{self, Keys, Press, Work};
 use super::progress::{Progress, Turn};
 use super::recent;
+use super::run::Run;
 use super::tree::{SharedSnapshot, Tree, guard};
 use super::writer::WriterSnapshot;
 use super::{Compression, Durability, Point, Snapshot, Store, StoreFailure};
 
-/// A commit of this many bytes goes to the tree at once, and not through the log.
-const LARGE_COMMIT: usize = 4 << 20;
+/// One of this many goes into the tree's file at once, and not through the log: there is not so much memory for it.
+const HUGE_COMMIT: usize = 64 << 20;
 
 /// As soon as recent commits have so many bytes, the tree's file gets them.
 const MANY: usize = 256 << 10;
@@ -53,6 +55,9 @@ pub struct DiskOptions {
     /// Bytes of the log at which the tree is synced and the log begins anew. A longer log makes
     /// fewer pauses, and opening after a crash slower. Default: 32 MiB.
     pub log_bytes: u64,
+    /// Bytes of a commit that stays in memory as it is until the tree has it, in the background; up to 64 MiB, which
+    /// go into the tree at once. Default: 4 MiB.
+    pub large_commit_bytes: usize,
 }
 
 impl Default for DiskOptions {
@@ -62,6 +67,7 @@ impl Default for DiskOptions {
             durability: Durability::Strict,
             cache_bytes: 256 << 20,
             log_bytes: 32 << 20,
+            large_commit_bytes: 4 << 20,
         }
     }
 }
@@ -81,6 +87,8 @@ type OnSync = Arc<dyn Fn() -> std::io::Result<()> + Send + Sync>;
 pub(super) struct Shared {
     state: Mutex<State>,
     progress: Progress,
+    /// Whether the tree holds a large commit that has to be merged when it is settled.
+    has_held: AtomicBool,
     #[cfg(test)]
     on_sync: Mutex<Option<OnSync>>,
 }
@@ -216,6 +224,7 @@ impl DiskStore {
             options,
             shared: Arc::new(Shared {
                 progress: Progress::default(),
+                has_held: AtomicBool::new(false),
                 state: Mutex::new(State::Closed { why: String::new() }),
                 #[cfg(test)]
                 on_sync: Mutex::default(),
@@ -349,6 +358,32 @@ impl DiskStore {
         }
     }
 
+    /// Lets the tree's file have a large commit that is settled.
+    fn merge(&self, point: Point) {
+        if !self.shared.has_held.load(Ordering::Acquire) {
+            return;
+        }
+        let mut state = self.state();
+        let State::Open { parts, .. } = &mut *state else {
+            return;
+        };
+        let progress = &self.shared.progress;
+        let tree = parts.tree_mut();
+        if let Some(held) = tree.held()
+            && held <= point.version
+            && progress.generation() == point.generation
+        {
+            self.shared.has_held.store(false, Ordering::Release);
+            let shared = Arc::downgrade(&self.shared);
+            tree.merge(progress.is_durable(held), move || {
+                // Readers that follow need not look at it first.
+                if let Some(shared) = shared.upgrade() {
+                    shared.progress.forget();
+                }
+            });
+        }
+    }
+
     /// Takes all commits back that are not on the disk.
     fn take_back(&self, why: StoreFailure) {
         let progress = &self.shared.progress;
@@ -427,7 +462,11 @@ fn replay(tree: &mut Tree, records: &[log::Record]) -> Result<Keys, StoreFailure
             &mut keys
                 .map_err(|_| StoreFailure::Corrupt("its log holds malformed writes".to_owned()))?,
         );
-        tree.write(&record.writes);
+        if record.writes.len() < MANY {
+            tree.write(&record.writes);
+        } else {
+            guard(|| tree.write_through(&record.writes))?;
+        }
     }
     guard(|| tree.flush(tree.version()))?;
     Ok(large)
@@ -536,8 +575,36 @@ impl Store for DiskStore {
             generation,
         };
 
+        if (self.options.large_commit_bytes..HUGE_COMMIT).contains(&writes.len())
+            && base.version <= progress.settled()
+        {
+            let (run, mut new_large) = Run::new(version, writes)?;
+            let ready = guard(|| {
+                tree.merged(true)?;
+                tree.flush(base.version)?;
+                if log.length() >= self.options.log_bytes && tree.is_unsynced() {
+                    tree.sync()?;
+                }
+                Ok(())
+            });
+            if let Err(error) = ready {
+                // The log has all of it. The next call opens the tree again.
+                return Err(self.fail(&mut state, error));
+            }
+            if !tree.is_unsynced() && !log.is_empty() {
+                log.restart();
+                progress.restarted(base, log.length());
+                self.press.add(&self.shared, std::mem::take(large));
+            }
+            log.append_large(version, writes, progress.is_durable(base.version))?;
+            tree.hold(run);
+            self.shared.has_held.store(true, Ordering::Release);
+            large.append(&mut new_large);
+            progress.applied(version);
+            return Ok(point);
+        }
         let mut new_large = recent::check(writes)?;
-        if writes.len() >= LARGE_COMMIT {
+        if writes.len() >= self.options.large_commit_bytes {
             return match guard(|| tree.write_synced(writes)) {
                 Ok(()) => {
                     log.restart();
@@ -554,7 +621,7 @@ impl Store for DiskStore {
         tree.write(writes);
         large.append(&mut new_large);
         progress.applied(version);
-        if log.length() >= self.options.log_bytes {
+        if log.length() >= self.options.log_bytes && !tree.is_merging() {
             match guard(|| tree.sync()) {
                 Ok(()) => {
                     log.restart();
@@ -565,6 +632,7 @@ impl Store for DiskStore {
                 Err(error) => drop(self.fail(&mut state, error)),
             }
         } else if tree.recent().bytes() >= MANY
+            && !tree.is_merging()
             && let Err(error) = guard(|| tree.flush(progress.settled()))
         {
             drop(self.fail(&mut state, error));
@@ -579,7 +647,11 @@ impl Store for DiskStore {
         loop {
             let (turn, syncing) = self.shared.progress.wait(point, durability)?;
             match turn {
-                Turn::Done => return Ok(()),
+                Turn::Done => {
+                    drop(syncing);
+                    self.merge(point);
+                    return Ok(());
+                }
                 Turn::Sync => self.sync_log(),
             }
             drop(syncing);
@@ -635,6 +707,7 @@ impl Store for DiskStore {
         };
         keys.append(&mut large);
         let closed = guard(|| {
+            tree.merged(true)?;
             tree.flush(tree.version())?;
             if has_room(&directory) {
                 press::all(&mut tree, keys)?;
@@ -655,11 +728,12 @@ impl Store for DiskStore {
         self.shared.progress.forget();
         match self.ready(&mut state)? {
             Parts::Readable { why, .. } => Err(why.clone()),
-            Parts::Writable { tree, .. } => match guard(|| tree.verify())? {
-                true => Ok(()),
-                false => Err(StoreFailure::Corrupt(
+            Parts::Writable { tree, .. } => match guard(|| tree.verify()) {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(StoreFailure::Corrupt(
                     "its tree had to be repaired".to_owned(),
                 )),
+                Err(error) => Err(self.fail(&mut state, error)),
             },
         }
     }
@@ -668,10 +742,13 @@ impl Store for DiskStore {
         let mut state = self.state();
         let parts = self.ready(&mut state)?;
         let settled = self.shared.progress.settled();
-        guard(|| {
-            parts.tree_mut().flush(settled)?;
-            parts.tree().compression()
-        })
+        let compression = guard(|| {
+            let tree = parts.tree_mut();
+            tree.flush(settled)?;
+            tree.merged(true)?;
+            tree.compression()
+        });
+        compression.map_err(|error| self.fail(&mut state, error))
     }
 
     fn size_on_disk(&self) -> Result<u64, StoreFailure> {

@@ -36,6 +36,8 @@ const TERMINATOR: [u8; RECORD_HEADER] = [0; RECORD_HEADER];
 const ALL_BEFORE_SYNCED: u32 = 1 << 31;
 /// How far the file is filled with zeros ahead, in bytes.
 const GROWTH: u64 = 1 << 20;
+/// Of a longer file the rest is given back when the log begins anew.
+const KEPT: u64 = 64 << 20;
 
 /// One commit as the log has it.
 #[derive(Debug)]
@@ -132,28 +134,42 @@ impl Log {
         writes: &[u8],
         all_before_synced: bool,
     ) -> Result<(), StoreFailure> {
-        let length = u32::try_from(writes.len())
-            .ok()
-            .filter(|length| length & ALL_BEFORE_SYNCED == 0);
-        let length =
-            length.ok_or_else(|| StoreFailure::Io("a commit of 2 GiB or more".to_owned()))?;
+        let header = header(self.salt, version, writes, all_before_synced)?;
         let end = self.end + (RECORD_HEADER + writes.len()) as u64;
         self.fill(end + TERMINATOR.len() as u64)?;
-        let marked = length
-            | if all_before_synced {
-                ALL_BEFORE_SYNCED
-            } else {
-                0
-            };
-        let start = self.unwritten.len();
-        self.unwritten.extend_from_slice(&[0; 4]);
-        self.unwritten.extend_from_slice(&marked.to_le_bytes());
-        self.unwritten
-            .extend_from_slice(&(version ^ self.salt).to_le_bytes());
+        self.unwritten.extend_from_slice(&header);
         self.unwritten.extend_from_slice(writes);
-        let checksum = checksum(self.salt, &self.unwritten[start + 4..]);
-        self.unwritten[start..start + 4].copy_from_slice(&checksum.to_le_bytes());
         self.end = end;
+        Ok(())
+    }
+
+    /// As [`append`](Log::append), for a commit that is worth no copy: the file has it, though not on the disk, when this returns.
+    ///
+    /// # Errors
+    /// Then the log is as it was.
+    pub(super) fn append_large(
+        &mut self,
+        version: u64,
+        writes: &[u8],
+        all_before_synced: bool,
+    ) -> Result<(), StoreFailure> {
+        self.write()?;
+        let header = header(self.salt, version, writes, all_before_synced)?;
+        let start = self.end;
+        let end = start + (RECORD_HEADER + writes.len()) as u64;
+        let written = self
+            .file
+            .write_all_at(writes, start + RECORD_HEADER as u64)
+            .and_then(|()| self.file.write_all_at(&TERMINATOR, end))
+            .and_then(|()| self.file.write_all_at(&header, start));
+        if let Err(error) = written {
+            // Whatever part of it is there has no header; a full disk gets its room back.
+            self.file.write_all_at(&TERMINATOR, start)?;
+            self.file.set_len(self.filled)?;
+            return Err(error.into());
+        }
+        self.end = end;
+        self.filled = self.filled.max(end + TERMINATOR.len() as u64);
         Ok(())
     }
 
@@ -203,6 +219,10 @@ impl Log {
     pub(super) fn restart(&mut self) {
         self.unwritten.clear();
         self.end = HEADER;
+        // Large commits have made it long. That it stays so does no harm.
+        if self.filled > KEPT && self.file.set_len(KEPT).is_ok() {
+            self.filled = KEPT;
+        }
     }
 
     /// Leaves an empty log behind. The tree must hold every commit of it durably.
@@ -303,6 +323,30 @@ pub(super) fn recover(path: &Path, version: u64) -> Result<Recovered, StoreFailu
     Ok(recovered)
 }
 
+/// What stands before the payload of a record.
+fn header(
+    salt: u64,
+    version: u64,
+    writes: &[u8],
+    all_before_synced: bool,
+) -> Result<[u8; RECORD_HEADER], StoreFailure> {
+    let length = u32::try_from(writes.len())
+        .ok()
+        .filter(|length| length & ALL_BEFORE_SYNCED == 0);
+    let length = length.ok_or_else(|| StoreFailure::Io("a commit of 2 GiB or more".to_owned()))?;
+    let marked = if all_before_synced {
+        length | ALL_BEFORE_SYNCED
+    } else {
+        length
+    };
+    let mut header = [0; RECORD_HEADER];
+    header[4..8].copy_from_slice(&marked.to_le_bytes());
+    header[8..].copy_from_slice(&(version ^ salt).to_le_bytes());
+    let checksum = checksum(salt, &header[4..], writes);
+    header[..4].copy_from_slice(&checksum.to_le_bytes());
+    Ok(header)
+}
+
 /// A record as it lies in the file.
 struct Parsed<'a> {
     version: u64,
@@ -321,7 +365,7 @@ fn parse(bytes: &[u8], salt: u64) -> Option<Parsed<'_>> {
     if length > rest.len() {
         return None;
     }
-    if checksum(salt, &bytes[4..RECORD_HEADER + length]) != number(0) {
+    if checksum(salt, &header[4..], &rest[..length]) != number(0) {
         return None;
     }
     Some(Parsed {
@@ -345,10 +389,11 @@ fn later(bytes: &[u8], salt: u64, newest: u64) -> impl Iterator<Item = Parsed<'_
     })
 }
 
-fn checksum(salt: u64, bytes: &[u8]) -> u32 {
+fn checksum(salt: u64, header: &[u8], payload: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&salt.to_le_bytes());
-    hasher.update(bytes);
+    hasher.update(header);
+    hasher.update(payload);
     hasher.finalize()
 }
 

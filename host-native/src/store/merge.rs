@@ -5,6 +5,43 @@ use std::ops::Bound;
 use super::transaction::Overlay;
 use super::{Direction, Snapshot, StoreFailure, pack};
 
+/// Writes in the order of their keys.
+pub(super) trait Layer {
+    /// What was written at a key, if anything was.
+    fn get(&self, key: &[u8]) -> Option<Option<&[u8]>>;
+
+    /// What was written in a range, as [`Snapshot::scan`] understands it.
+    fn range<'a>(
+        &'a self,
+        start: &[u8],
+        end: &[u8],
+        direction: Direction,
+    ) -> Box<dyn Iterator<Item = pack::Entry<'a>> + 'a>;
+}
+
+impl Layer for Overlay {
+    fn get(&self, key: &[u8]) -> Option<Option<&[u8]>> {
+        Overlay::get(self, key).map(Option::as_deref)
+    }
+
+    fn range<'a>(
+        &'a self,
+        start: &[u8],
+        end: &[u8],
+        direction: Direction,
+    ) -> Box<dyn Iterator<Item = pack::Entry<'a>> + 'a> {
+        if !end.is_empty() && start > end {
+            return Box::new(std::iter::empty());
+        }
+        let range = Overlay::range::<[u8], _>(self, (Bound::Included(start), upper(end)));
+        let range = range.map(|(key, value)| (&key[..], value.as_deref()));
+        match direction {
+            Direction::Forward => Box::new(range),
+            Direction::Backward => Box::new(range.rev()),
+        }
+    }
+}
+
 /// A page of a scan.
 pub(super) struct Page {
     /// Packed.
@@ -30,7 +67,7 @@ pub(super) fn upper(end: &[u8]) -> Bound<&[u8]> {
 /// As [`Snapshot::get_many`], with what was written in place of what is there. Tells each key that nothing was written at.
 pub(super) fn get_many(
     base: &dyn Snapshot,
-    overlay: &Overlay,
+    overlay: &dyn Layer,
     keys: &[u8],
     mut below: impl FnMut(&[u8]),
 ) -> Result<Vec<u8>, StoreFailure> {
@@ -38,16 +75,21 @@ pub(super) fn get_many(
         .collect::<Result<_, _>>()
         .map_err(|_| StoreFailure::malformed("keys"))?;
     let mut asked = Vec::new();
-    for key in keys.iter().filter(|key| !overlay.contains_key(**key)) {
+    let written: Vec<_> = keys.iter().map(|key| overlay.get(key)).collect();
+    for (key, _) in keys
+        .iter()
+        .zip(&written)
+        .filter(|(_, written)| written.is_none())
+    {
         below(key);
         pack::put_bytes(&mut asked, key);
     }
     let answered = base.get_many(&asked)?;
     let mut answers = pack::values(&answered);
     let mut values = Vec::new();
-    for key in keys {
-        let value = match overlay.get(key) {
-            Some(written) => written.as_deref(),
+    for written in written {
+        let value = match written {
+            Some(written) => written,
             None => answers
                 .next()
                 .and_then(Result::ok)
@@ -61,14 +103,16 @@ pub(super) fn get_many(
 /// As [`Snapshot::count`], with what was written in place of what is there.
 pub(super) fn count(
     base: &dyn Snapshot,
-    overlay: &Overlay,
+    overlay: &dyn Layer,
     start: &[u8],
     end: &[u8],
 ) -> Result<u64, StoreFailure> {
     let mut count = base.count(start, end)?;
     if end.is_empty() || start < end {
-        for (key, written) in overlay.range::<[u8], _>((Bound::Included(start), upper(end))) {
-            let was = base.get(key)?.is_some();
+        // Where nothing is below, nobody has to ask for each.
+        let is_empty = count == 0;
+        for (key, written) in overlay.range(start, end, Direction::Forward) {
+            let was = !is_empty && base.get(key)?.is_some();
             count = count - u64::from(was) + u64::from(written.is_some());
         }
     }
@@ -78,7 +122,7 @@ pub(super) fn count(
 /// As [`Snapshot::scan`], with what was written in place of what is there. The limits are the entries and the bytes of a page.
 pub(super) fn scan(
     base: &dyn Snapshot,
-    overlay: &Overlay,
+    overlay: &dyn Layer,
     start: &[u8],
     end: &[u8],
     direction: Direction,
@@ -115,11 +159,7 @@ pub(super) fn scan(
             (Some(last), Direction::Forward) => (start.clone(), successor(last)),
             (Some(last), Direction::Backward) => (last.clone(), end.clone()),
         };
-        let above = overlay.range::<[u8], _>((Bound::Included(&from[..]), upper(&to)));
-        let mut above: Box<dyn Iterator<Item = _>> = match direction {
-            Direction::Forward => Box::new(above),
-            Direction::Backward => Box::new(above.rev()),
-        };
+        let mut above = overlay.range(&from, &to, direction);
         let comes_first = |key: &[u8], other: &[u8]| match direction {
             Direction::Forward => key < other,
             Direction::Backward => key > other,
@@ -138,11 +178,11 @@ pub(super) fn scan(
                     (key, value)
                 }
                 (below, Some((written, value))) => {
-                    if below.is_some_and(|(key, _)| *key == **written) {
+                    if below.is_some_and(|(key, _)| key == written) {
                         there.next();
                     }
                     next_above = above.next();
-                    (&written[..], value.as_deref())
+                    (written, value)
                 }
             };
             let Some(value) = value else { continue };

@@ -23,6 +23,7 @@ mod press;
 mod progress;
 mod reads;
 mod recent;
+mod run;
 mod transaction;
 mod tree;
 mod value;

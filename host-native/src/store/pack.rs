@@ -139,6 +139,16 @@ pub fn entries(packed: &[u8]) -> impl Iterator<Item = Result<Entry<'_>, Malforme
     items(packed, |reader| Ok((reader.bytes()?, reader.optional()?)))
 }
 
+/// The entries in packed entries, each behind the place where it begins.
+pub(crate) fn placed_entries(
+    packed: &[u8],
+) -> impl Iterator<Item = Result<(usize, Entry<'_>), Malformed>> {
+    items(packed, |reader| {
+        let start = packed.len() - reader.0.len();
+        Ok((start, (reader.bytes()?, reader.optional()?)))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -244,10 +244,11 @@ fn a_directory_without_permission_is_refused_or_read() {
 }
 
 /// Commits until the disk is full, and checks what is there then and after.
-fn fill(path: &Path, durability: Durability, make_room: impl Fn()) {
+fn fill(path: &Path, durability: Durability, large_commit_bytes: usize, make_room: impl Fn()) {
     let options = DiskOptions {
         log_bytes: 300_000,
         durability,
+        large_commit_bytes,
         ..DiskOptions::default()
     };
     let store = DiskStore::open(path, options).unwrap();
@@ -303,12 +304,16 @@ fn fill_up_to_the_limit_of_file_size() {
         }
     };
     for durability in [Durability::Strict, Durability::Relaxed] {
-        limit(6 << 20);
-        fill(
-            &child_path().join(format!("{durability:?}")),
-            durability,
-            || limit(libc::RLIM_INFINITY),
-        );
+        // With small commits, and with large ones, which the tree gets in the background.
+        for large in [usize::MAX, 10_000] {
+            limit(6 << 20);
+            fill(
+                &child_path().join(format!("{durability:?} {large}")),
+                durability,
+                large,
+                || limit(libc::RLIM_INFINITY),
+            );
+        }
     }
     // Not even the directory of a new database fits.
     limit(0);
@@ -360,15 +365,18 @@ impl Drop for SmallDisk {
 #[test]
 fn a_small_disk_loses_nothing_acknowledged() {
     // Only root can mount one; the limit of file size stands in for it everywhere else.
-    let Some(disk) = SmallDisk::mount("12m") else {
-        return;
-    };
-    let ballast = disk.0.path().join("ballast");
-    fs::File::create(&ballast)
-        .unwrap()
-        .write_all(&vec![1; 4 << 20])
-        .unwrap();
-    fill(&disk.0.path().join("database"), Durability::Strict, || {
-        fs::remove_file(&ballast).unwrap()
-    });
+    for large in [usize::MAX, 10_000] {
+        let Some(disk) = SmallDisk::mount("12m") else {
+            return;
+        };
+        let ballast = disk.0.path().join("ballast");
+        fs::File::create(&ballast)
+            .unwrap()
+            .write_all(&vec![1; 4 << 20])
+            .unwrap();
+        let path = disk.0.path().join("database");
+        fill(&path, Durability::Strict, large, || {
+            fs::remove_file(&ballast).unwrap()
+        });
+    }
 }
