@@ -1,13 +1,19 @@
 /**
- * A database moves from runtime to runtime, as an archive: wasmtime, Node, Chromium, Firefox, and
- * wasmtime again. At each station its functions are called and go on from where they were at the one
+ * A database moves from runtime to runtime, as an archive: wasmtime, Node, Chromium, Firefox,
+ * WebKit, and wasmtime again. At each station its functions are called and go on from where they were at the one
  * before. Another database stays at home, natively, and does the same: at each station both have
  * returned the same, and have the same digest. Ends with 1 if not.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { launch, repositoryRoot, runModule, serve } from '../../host-browser/test/harness/index.ts';
+import {
+  type BrowserName,
+  launch,
+  repositoryRoot,
+  runModule,
+  serve,
+} from '../../host-browser/test/harness/index.ts';
 import { CALLS, NOW, type Visit, visit } from './visit.ts';
 
 /** Functions over one variable: under two names, in a document, and in the methods of an object. */
@@ -83,7 +89,7 @@ function visitWasmtime(): Visit {
   return { arrived, left: digest(database), results, archive: readFileSync(archive).toString('base64') };
 }
 
-async function visitBrowser(name: 'chromium' | 'firefox'): Promise<Visit> {
+async function visitBrowser(name: BrowserName): Promise<Visit> {
   const server = await serve(repositoryRoot);
   const browser = await launch(name);
   try {
@@ -100,6 +106,7 @@ const stations: readonly (readonly [name: string, visit: () => Visit | Promise<V
   ['wasmtime', visitWasmtime],
   ['chromium', () => visitBrowser('chromium')],
   ['firefox', () => visitBrowser('firefox')],
+  ['webkit', () => visitBrowser('webkit')],
   ['wasmtime', visitWasmtime],
   ['node', () => visit('node.js', new Blob([readFileSync(archive)]))],
 ];

@@ -1,15 +1,21 @@
 /**
- * Runs the conformance cases on the browser package: `node run.ts [chromium|firefox|node]...`, by
- * default on all three. `CASES=word` takes only the cases with that word in their name. Ends with 1
+ * Runs the conformance cases on the browser package: `node run.ts [chromium|firefox|webkit|node]...`, by
+ * default on all four. `CASES=word` takes only the cases with that word in their name. Ends with 1
  * if a case failed.
  */
 import { readdir, readFile } from 'node:fs/promises';
-import { launch, repositoryRoot, runModule, serve } from '../../host-browser/test/harness/index.ts';
+import {
+  type BrowserName,
+  launch,
+  repositoryRoot,
+  runModule,
+  serve,
+} from '../../host-browser/test/harness/index.ts';
 import type { Outcome, Topic } from './driver.ts';
 import type { PageInput } from './page.ts';
 import { only, suite } from './suite.ts';
 
-const RUNTIMES = ['node', 'chromium', 'firefox'] as const;
+const RUNTIMES = ['node', 'chromium', 'firefox', 'webkit'] as const;
 type RuntimeName = (typeof RUNTIMES)[number];
 
 const directory = new URL('../cases/', import.meta.url);
@@ -25,7 +31,7 @@ async function runInNode(): Promise<Outcome> {
   return suite('node.js', 'node', await Promise.all(topics));
 }
 
-async function runInBrowser(name: 'chromium' | 'firefox'): Promise<Outcome> {
+async function runInBrowser(name: BrowserName): Promise<Outcome> {
   const server = await serve(repositoryRoot);
   const browser = await launch(name);
   try {

@@ -1,18 +1,20 @@
 /** Runs a suite in each of the browsers that `CU_BROWSERS` names, or in all. */
 import { after, before, describe, type TestContext } from 'node:test';
-import type { Page } from 'puppeteer-core';
 import {
   type BrowserName,
   type LaunchedBrowser,
   type LaunchOptions,
   launch,
+  type Page,
+  type PuppeteerBrowser,
   repositoryRoot,
   type ServeOptions,
   type Server,
   serve,
 } from '../harness/index.ts';
 
-const names = (process.env.CU_BROWSERS ?? 'chromium,firefox').split(',') as BrowserName[];
+/** The browsers that suites run in. */
+export const names = (process.env.CU_BROWSERS ?? 'chromium,firefox,webkit').split(',') as BrowserName[];
 
 /** Where the engine runs: a worker, which is the default, or the page itself. */
 export type Thread = 'worker' | 'page';
@@ -24,6 +26,8 @@ export interface Tabs {
   open(): Promise<Page>;
   /** Loads the page again, as a user would. */
   reload(page: Page): Promise<void>;
+  /** Ends the process of a page, and closes it. */
+  crash(page: Page): Promise<void>;
 }
 
 /** In each browser, and with the engine in each of the threads. */
@@ -52,16 +56,29 @@ export function inEachBrowser(
           await page.reload();
           await ready(page);
         },
+        crash: (page) => browser.crash(page),
       });
     });
   }
 }
 
+export type AloneOptions = LaunchOptions & ServeOptions & { directory?: string };
+
 /** A browser and a server of a test's own, closed when the test ends, however it ends. */
+export function alone(
+  t: TestContext,
+  name: 'chromium' | 'firefox',
+  options?: AloneOptions,
+): Promise<{ browser: PuppeteerBrowser; server: Server }>;
+export function alone(
+  t: TestContext,
+  name: BrowserName,
+  options?: AloneOptions,
+): Promise<{ browser: LaunchedBrowser; server: Server }>;
 export async function alone(
   t: TestContext,
   name: BrowserName,
-  options: LaunchOptions & ServeOptions & { directory?: string } = {},
+  options: AloneOptions = {},
 ): Promise<{ browser: LaunchedBrowser; server: Server }> {
   const server = await serve(options.directory ?? repositoryRoot, options);
   t.after(() => server.close());
@@ -71,11 +88,11 @@ export async function alone(
 }
 
 /** A new page with `cu` and `store`. */
-export async function openPage(
-  browser: LaunchedBrowser,
+export async function openPage<Kind extends Page>(
+  browser: LaunchedBrowser<Kind>,
   server: Server,
   thread: Thread = 'worker',
-): Promise<Page> {
+): Promise<Kind> {
   const page = await browser.newPage();
   await page.goto(`${server.origin}/host-browser/test/browser/page.html?thread=${thread}`);
   await ready(page);
@@ -84,12 +101,11 @@ export async function openPage(
 
 /** Waits until the page's script has run. */
 export async function ready(page: Page): Promise<void> {
-  await page.waitForSelector('title', { timeout: 30_000 });
   await page.evaluate(
     () =>
       new Promise<void>((resolve) => {
         const check = () => document.title === 'ready' && resolve();
-        new MutationObserver(check).observe(document.head, {
+        new MutationObserver(check).observe(document, {
           subtree: true,
           childList: true,
           characterData: true,

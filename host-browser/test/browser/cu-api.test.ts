@@ -1,9 +1,9 @@
 /** The module `cu` 2.1 on IndexedDB, and the migration of what the older module itself has left there. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Page } from 'puppeteer-core';
 import type * as CuApi from '../../src/cu-api/index.ts';
 import type * as Migration from '../../src/migrate/index.ts';
+import type { Page } from '../harness/index.ts';
 import { CHUNKS } from '../unit/chunks.ts';
 import { inEachBrowser } from './browsers.ts';
 import { leaveOlder, type OlderTables } from './older.ts';

@@ -4,7 +4,6 @@ import { readFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { comments, logs, sections } from '../docs/examples.ts';
 import {
-  type BrowserName,
   executable,
   type LaunchedBrowser,
   launch,
@@ -13,10 +12,8 @@ import {
   serve,
 } from '../harness/index.ts';
 import { CHUNKS } from '../unit/chunks.ts';
-import { openPage } from './browsers.ts';
+import { names, openPage } from './browsers.ts';
 import { leaveOlder, type OlderTables } from './older.ts';
-
-const names = (process.env.CU_BROWSERS ?? 'chromium,firefox').split(',') as BrowserName[];
 
 /** What a module of a document's example may do that no page has to allow: come from a blob. */
 const POLICY = "default-src 'self'; script-src 'self' blob: 'wasm-unsafe-eval'";

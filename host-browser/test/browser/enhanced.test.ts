@@ -1,8 +1,8 @@
 /** The enhanced interface on IndexedDB: what lasts, and what happens between pages. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Page } from 'puppeteer-core';
 import type * as Enhanced from '../../src/enhanced/index.ts';
+import type { Page } from '../harness/index.ts';
 import { executable } from '../harness/index.ts';
 import { alone, inEachBrowser, openPage } from './browsers.ts';
 

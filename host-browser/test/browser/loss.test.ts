@@ -1,7 +1,7 @@
 /** Databases that are deleted behind our back, and connections that the browser ends. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Page } from 'puppeteer-core';
+import type { Page } from '../harness/index.ts';
 import { executable } from '../harness/index.ts';
 import { alone, inEachBrowser, openPage } from './browsers.ts';
 

@@ -1,5 +1,5 @@
 /** Databases as the module `cu` 2.1 leaves them in IndexedDB. */
-import type { Page } from 'puppeteer-core';
+import type { Page } from '../harness/index.ts';
 
 /** Tables by their ids, with the bytes of each value in hexadecimal. The first is `_home`. */
 export type OlderTables = Record<number, Record<string, string>>;

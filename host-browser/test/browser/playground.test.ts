@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'puppeteer-core';
 import { build } from 'vite';
-import { executable, type LaunchedBrowser, launch, type Server, serve } from '../harness/index.ts';
+import { executable, launch, type PuppeteerBrowser, type Server, serve } from '../harness/index.ts';
 
 const playground = join(dirname(fileURLToPath(import.meta.url)), '../../playground');
 
@@ -49,7 +49,7 @@ async function script(page: Page, source: string): Promise<void> {
 describe('playground', { skip: executable('chromium') === undefined }, () => {
   let directory: string;
   let server: Server;
-  let browser: LaunchedBrowser;
+  let browser: PuppeteerBrowser;
   let page: Page;
   const broken: string[] = [];
 

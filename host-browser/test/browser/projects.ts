@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import type { Page } from 'puppeteer-core';
+import type { Page } from '../harness/index.ts';
 
 export const packageRoot: string = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 

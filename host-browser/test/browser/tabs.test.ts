@@ -1,7 +1,7 @@
 /** Several pages on one database at once: what each sees of the others, and what becomes of one that dies. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Page } from 'puppeteer-core';
+import type { Page } from '../harness/index.ts';
 import { executable } from '../harness/index.ts';
 import { inEachBrowser } from './browsers.ts';
 
@@ -94,15 +94,7 @@ inEachBrowser('pages at once', (tabs) => {
 
   if (tabs.name === 'chromium' && executable('chromium') !== undefined) {
     test('a_page_that_crashes_while_it_writes_holds_nobody_up', async () => {
-      await outlives(async (dying) => {
-        const devtools = await dying.createCDPSession();
-        // It is not answered: whoever would answer is gone.
-        devtools.send('Page.crash').catch(() => {});
-        await new Promise<void>((resolve) => {
-          dying.once('error', () => resolve());
-        });
-        await dying.close();
-      });
+      await outlives(tabs.crash);
     });
   }
 

@@ -1,105 +1,63 @@
-/** Real browsers, started without a window and with an empty profile each. */
+/** Real browsers, each with a profile of its own: what all of them can do, and which there are. */
 import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import puppeteer, { type Browser, type Page } from 'puppeteer-core';
+import type { Page as PuppeteerPage } from 'puppeteer-core';
+import { launchPuppeteer, type PuppeteerBrowser } from './puppeteer.ts';
+import { launchWebKit } from './webkit.ts';
 
-export type BrowserName = 'chromium' | 'firefox';
+export type BrowserName = 'chromium' | 'firefox' | 'webkit';
 
-const EXECUTABLES: Record<BrowserName, readonly string[]> = {
-  chromium: ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'],
-  firefox: ['/usr/bin/firefox-esr', '/usr/bin/firefox'],
+/** The program that starts each browser, the first that there is, and the variable that names another one. */
+const EXECUTABLES: Record<BrowserName, readonly [variable: string, paths: readonly string[]]> = {
+  chromium: ['CHROMIUM', ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']],
+  firefox: ['FIREFOX', ['/usr/bin/firefox-esr', '/usr/bin/firefox']],
+  webkit: ['WEBKIT_DRIVER', ['/usr/bin/WebKitWebDriver']],
 };
 
-const CHROMIUM_ARGUMENTS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
+/** What a page can do in every browser: as Puppeteer has it. */
+export type Page = Pick<PuppeteerPage, 'close' | 'evaluate' | 'exposeFunction' | 'goto' | 'reload'>;
 
-/** What a crash may leave in a profile that is of no use to the next browser. */
-const SETTINGS_AND_LOCKS = /\/(prefs\.js|user\.js)[^/]*$|\/(Singleton[^/]*|lock|\.parentlock)$/;
-
-export interface LaunchedBrowser {
+export interface LaunchedBrowser<Kind extends Page = Page> {
   readonly name: BrowserName;
-  readonly browser: Browser;
   readonly profile: string;
-  newPage(): Promise<Page>;
+  /** The browser's own name with its version. */
+  version(): Promise<string>;
+  newPage(): Promise<Kind>;
+  /** Gives `listener` what a page writes to its console from now on, if the browser tells it. */
+  onConsole(page: Kind, listener: (line: string) => void): void;
+  /** Rejects when a page has crashed or is closed; never resolves. */
+  broken(page: Kind): Promise<never>;
+  /** Ends the process of a page as a crash would, and closes the page. */
+  crash(page: Kind): Promise<void>;
   /** Ends the browser, and removes the profile. */
   close(): Promise<void>;
   /**
    * Ends the browser's processes without a warning, as a crash would, and gives a copy of the profile
-   * as they left it. (Puppeteer goes on tidying up the settings of the profile itself.)
+   * as they left it.
    */
   kill(): Promise<string>;
-}
-
-/** The path of a browser's program; undefined if it is not installed. */
-export function executable(name: BrowserName): string | undefined {
-  const named = process.env[name === 'chromium' ? 'CHROMIUM' : 'FIREFOX'];
-  return named ?? EXECUTABLES[name].find(existsSync);
 }
 
 export interface LaunchOptions {
   /** A profile's directory, which goes with the browser; by default a new one. */
   readonly profile?: string;
-  /** Starts the browser with all storage denied to pages, as a user can set it. */
+  /** Starts the browser with all storage denied to pages, as a user can set it. Not in WebKit. */
   readonly denyStorage?: boolean;
   /** Makes Chromium tell pages the quota that is in force, and not the same one to all. */
   readonly tellQuota?: boolean;
 }
 
-/** Starts a browser. */
+/** The path of the program that starts a browser; undefined if it is not installed. */
+export function executable(name: BrowserName): string | undefined {
+  const [variable, paths] = EXECUTABLES[name];
+  return process.env[variable] ?? paths.find(existsSync);
+}
+
+/** Starts a browser without a window that anyone would see. */
+export function launch(name: 'chromium' | 'firefox', options?: LaunchOptions): Promise<PuppeteerBrowser>;
+export function launch(name: BrowserName, options?: LaunchOptions): Promise<LaunchedBrowser>;
 export async function launch(name: BrowserName, options: LaunchOptions = {}): Promise<LaunchedBrowser> {
-  const { profile, denyStorage = false, tellQuota = false } = options;
   const path = executable(name);
   if (path === undefined)
-    throw new Error(`${name} is not installed: none of ${EXECUTABLES[name].join(', ')}`);
-  const directory = profile ?? (await mkdtemp(join(tmpdir(), `cu-${name}-`)));
-  if (denyStorage && name === 'chromium') {
-    const preferences = { profile: { default_content_setting_values: { cookies: 2 } } };
-    await mkdir(join(directory, 'Default'), { recursive: true });
-    await writeFile(join(directory, 'Default/Preferences'), JSON.stringify(preferences));
-  }
-  const browser = await puppeteer.launch({
-    browser: name === 'firefox' ? 'firefox' : 'chrome',
-    executablePath: path,
-    headless: true,
-    userDataDir: directory,
-    args:
-      name === 'firefox'
-        ? []
-        : [...CHROMIUM_ARGUMENTS, ...(tellQuota ? ['--disable-features=StaticStorageQuota'] : [])],
-    ...(denyStorage && name === 'firefox' && { extraPrefsFirefox: { 'network.cookie.cookieBehavior': 2 } }),
-    // A long import keeps the page from answering for a while.
-    protocolTimeout: 600_000,
-  });
-  return {
-    name,
-    browser,
-    profile: directory,
-    newPage: () => browser.newPage(),
-    async close() {
-      await browser.close();
-      await rm(directory, { recursive: true, force: true, maxRetries: 5 });
-    },
-    async kill() {
-      const child = browser.process()!;
-      const exited = new Promise((resolve) => {
-        child.once('exit', resolve);
-      });
-      // The browser was started in a process group of its own; its children must not outlive it.
-      process.kill(-child.pid!, 'SIGKILL');
-      await exited;
-      const copy = await mkdtemp(join(tmpdir(), `cu-${name}-`));
-      await cp(directory, copy, { recursive: true, filter: (path) => !SETTINGS_AND_LOCKS.test(path) });
-      await rm(directory, { recursive: true, force: true, maxRetries: 5 });
-      return copy;
-    },
-  };
+    throw new Error(`${name} is not installed: none of ${EXECUTABLES[name][1].join(', ')}`);
+  return name === 'webkit' ? launchWebKit(path, options) : launchPuppeteer(name, path, options);
 }

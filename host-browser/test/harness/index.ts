@@ -13,10 +13,18 @@ import { randomUUID } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { LaunchedBrowser } from './browser.ts';
-import type { Server } from './server.ts';
+import { onReport, type Report, type Server } from './server.ts';
 
-export { type BrowserName, executable, type LaunchedBrowser, type LaunchOptions, launch } from './browser.ts';
-export { type Report, type ServeOptions, type Server, serve } from './server.ts';
+export {
+  type BrowserName,
+  executable,
+  type LaunchedBrowser,
+  type LaunchOptions,
+  launch,
+  type Page,
+} from './browser.ts';
+export type { PuppeteerBrowser } from './puppeteer.ts';
+export { type ServeOptions, type Server, serve } from './server.ts';
 
 /** The top of the repository: what most tests serve. */
 export const repositoryRoot: string = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
@@ -35,21 +43,20 @@ export async function runModule(
   log: (line: string) => void = console.log,
 ): Promise<unknown> {
   const page = await browser.newPage();
+  const id = randomUUID();
+  const { promise: reported, resolve } = Promise.withResolvers<Report>();
+  const stop = onReport(id, (body) => resolve(body as Report));
   try {
-    page.on('console', (message) => log(message.text()));
-    const id = randomUUID();
-    const broken = new Promise<never>((_, reject) => {
-      page.on('error', reject);
-      page.on('close', () => reject(new Error('the page was closed before it reported')));
-    });
+    browser.onConsole(page, log);
+    const broken = browser.broken(page);
     broken.catch(() => {});
-    const reported = server.report(id);
     const parameters = new URLSearchParams({ id, module, input: JSON.stringify(input) });
     await page.goto(`${server.origin}/~run?${parameters}`);
     const report = await Promise.race([reported, broken]);
     if ('error' in report) throw new Error(`in ${browser.name}: ${report.error}`);
     return report.result;
   } finally {
+    stop();
     await page.close();
   }
 }

@@ -37,9 +37,19 @@ export type Report = { readonly result: unknown } | { readonly error: string };
 export interface Server {
   /** Where it listens, without a slash at the end. */
   readonly origin: string;
-  /** The report of a run with an id, once it comes. */
-  report(id: string): Promise<Report>;
   close(): Promise<void>;
+}
+
+/**
+ * Who waits for what pages send to `/~report?id=…`, by the id. It is the way for pages to tell anything that
+ * every browser has; of all servers, since whoever waits may not know at which one a page is.
+ */
+const listeners = new Map<string, (body: unknown) => void>();
+
+/** Calls `listener` with what pages report under an id, until that is called which it returns. */
+export function onReport(id: string, listener: (body: unknown) => void): () => void {
+  listeners.set(id, listener);
+  return () => listeners.delete(id);
 }
 
 export interface ServeOptions {
@@ -54,9 +64,8 @@ export interface ServeOptions {
  * their types taken out and their imports as they are.
  */
 export async function serve(directory: string, options: ServeOptions = {}): Promise<Server> {
-  const waiting = new Map<string, (report: Report) => void>();
   const server = createServer((request, response) => {
-    answer(request, response, directory, options, waiting).catch((error: unknown) => {
+    answer(request, response, directory, options).catch((error: unknown) => {
       response.writeHead(500).end(String(error));
     });
   });
@@ -65,10 +74,6 @@ export async function serve(directory: string, options: ServeOptions = {}): Prom
   });
   return {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    report: (id) =>
-      new Promise((resolve) => {
-        waiting.set(id, resolve);
-      }),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -82,7 +87,6 @@ async function answer(
   response: ServerResponse,
   directory: string,
   options: ServeOptions,
-  waiting: Map<string, (report: Report) => void>,
 ): Promise<void> {
   const url = new URL(request.url!, 'http://localhost');
   const send = (type: string, body: string | Uint8Array) => {
@@ -109,7 +113,7 @@ async function answer(
     case '/~report': {
       const chunks: Buffer[] = [];
       for await (const chunk of request) chunks.push(chunk);
-      waiting.get(url.searchParams.get('id')!)?.(JSON.parse(Buffer.concat(chunks).toString()));
+      listeners.get(url.searchParams.get('id')!)?.(JSON.parse(Buffer.concat(chunks).toString()));
       send(TYPES['.json']!, '{}');
       return;
     }
