@@ -42,7 +42,7 @@ export function inEachBrowser(
       let server: Server;
       before(async () => {
         server = await serve(repositoryRoot);
-        browser = await launch(name);
+        browser = await launch(name, { tellQuota: name === 'webkit' });
       });
       after(async () => {
         await browser.close();

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { executable, type LaunchedBrowser, launch, repositoryRoot, serve } from '../harness/index.ts';
-import { openPage } from './browsers.ts';
+import { names, openPage } from './browsers.ts';
 
 /** How often each browser is killed. */
 const KILLS = Number(process.env.CU_KILLS ?? 5);
 
-for (const name of ['chromium', 'firefox'] as const) {
+for (const name of names) {
   test(`commits_survive_a_kill_of_the_browser_and_none_is_torn (${name})`, {
     skip: executable(name) === undefined,
     timeout: 60_000 + 40_000 * KILLS,

@@ -189,7 +189,7 @@ inEachBrowser(
           (await inspect({ from: 'older' })) === undefined,
           await migrate(db, { from: 'older' }).catch((error) => error.code),
         ];
-        const names = (await indexedDB.databases()).map(({ name }) => name);
+        const names = await store.databaseNames();
         return {
           looked,
           report,

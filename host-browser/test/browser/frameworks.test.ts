@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { compile } from 'svelte/compiler';
 import { build, type Plugin } from 'vite';
 import { executable } from '../harness/index.ts';
-import { alone } from './browsers.ts';
+import { alone, names } from './browsers.ts';
 import { packageRoot, project, report } from './projects.ts';
 
 /** Components of Svelte, as its own plugin compiles them. */
@@ -22,7 +22,7 @@ for (const [framework, others] of [
   ['vue', ['vue']],
   ['svelte', ['svelte']],
 ] as const) {
-  for (const browserName of ['chromium', 'firefox'] as const) {
+  for (const browserName of names) {
     test(`a_component_shows_what_the_query_finds_until_it_is_gone (${framework}, ${browserName})`, {
       skip: executable(browserName) === undefined,
     }, async (t) => {

@@ -44,7 +44,7 @@ inEachBrowser('loss', (tabs) => {
         await store.outcome(db.begin()),
         await live,
       ];
-      const names = (await indexedDB.databases()).map(({ name }) => name);
+      const names = await store.databaseNames();
       const again = await store.outcome(cu.open('taken'));
       const message = await cu.open('taken').catch((error: Error) => error.message);
       return { during, isMade: names.includes('cu:taken'), again, message };

@@ -179,6 +179,11 @@ function read<T>(request: IDBRequest<T>): Promise<T> {
   });
 }
 
+/** The databases that there are. WebKit lists those, too, that a transaction has given up making: as version 0. */
+async function databaseNames(): Promise<string[]> {
+  return (await indexedDB.databases()).filter(({ version }) => version !== 0).map(({ name }) => name!);
+}
+
 /** Deletes a database of IndexedDB itself. */
 function removeDatabase(name: string): Promise<unknown> {
   return new Promise((resolve, reject) => {
@@ -188,7 +193,17 @@ function removeDatabase(name: string): Promise<unknown> {
   });
 }
 
-const helpers = { TextStore, Entries, outcome, rawDatabase, removeDatabase, tamper, tamperRecord, dump };
+const helpers = {
+  TextStore,
+  Entries,
+  outcome,
+  rawDatabase,
+  databaseNames,
+  removeDatabase,
+  tamper,
+  tamperRecord,
+  dump,
+};
 
 declare global {
   var cu: typeof Package;

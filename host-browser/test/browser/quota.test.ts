@@ -29,6 +29,19 @@ inEachBrowser('room', (tabs) => {
   });
 });
 
+test('a_browser_that_tells_no_room_is_written_to_all_the_same (webkit)', {
+  skip: executable('webkit') === undefined,
+}, async (t) => {
+  const { browser, server } = await alone(t, 'webkit');
+  const page = await openPage(browser, server);
+  const found = await page.evaluate(async () => {
+    const db = await cu.open('untold', { warnAt: 0.1, onStorageWarning: () => db.put('t', 'warned', 1) });
+    for (let n = 0; n < 5; n++) await db.put('t', n, 'x'.repeat(100_000));
+    return [(await db.storage()).room === undefined, await db.persist(), await db.count({ table: 't' })];
+  });
+  assert.deepEqual(found, [true, false, 5]);
+});
+
 // Only Chromium lets a test set a quota.
 for (const thread of ['worker', 'page'] as const) {
   test(`storage_that_gets_low_is_told_and_then_writes_are_refused_before_the_limit (chromium, engine in ${thread})`, {

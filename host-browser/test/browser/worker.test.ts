@@ -1,7 +1,7 @@
 /** The engine in a worker: what a page can tell, and what becomes of it when the worker ends. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { alone, inEachBrowser, openPage } from './browsers.ts';
+import { alone, inEachBrowser, names, openPage } from './browsers.ts';
 
 inEachBrowser(
   'worker',
@@ -184,7 +184,7 @@ inEachBrowser(
   ['worker'],
 );
 
-for (const name of ['chromium', 'firefox'] as const) {
+for (const name of names) {
   test(`a_policy_without_workers_is_an_error_and_the_page_can_do_without (${name})`, async (t) => {
     const policy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'none'";
     const { browser, server } = await alone(t, name, { policy });

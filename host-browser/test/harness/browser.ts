@@ -42,7 +42,7 @@ export interface LaunchOptions {
   readonly profile?: string;
   /** Starts the browser with all storage denied to pages, as a user can set it. Not in WebKit. */
   readonly denyStorage?: boolean;
-  /** Makes Chromium tell pages the quota that is in force, and not the same one to all. */
+  /** Makes Chromium tell pages the quota that is in force, and not the same one to all, and WebKitGTK any, as Safari does. */
   readonly tellQuota?: boolean;
 }
 

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""A browser of nothing but WebKitGTK's views, for WebDriver: its windows share the profile that the argument names."""
+"""A browser of nothing but WebKitGTK's views, for WebDriver: its windows share the profile that the first
+argument names, and have the features that the others do."""
 
 import sys
 
@@ -9,16 +10,22 @@ gi.require_version("Gtk", "3.0")
 gi.require_version("WebKit2", "4.1")
 from gi.repository import Gtk, WebKit2  # noqa: E402
 
-profile = sys.argv[1]
+_, profile, *wanted = sys.argv
 data = WebKit2.WebsiteDataManager(
     base_data_directory=f"{profile}/data", base_cache_directory=f"{profile}/cache"
 )
 context = WebKit2.WebContext(website_data_manager=data)
 context.set_automation_allowed(True)
 
+settings = WebKit2.Settings()
+known = WebKit2.Settings.get_all_features()
+for feature in (known.get(place) for place in range(known.get_length())):
+    if feature.get_identifier() in wanted:
+        settings.set_feature_enabled(feature, True)
+
 
 def open_window(_session):
-    view = WebKit2.WebView(web_context=context, is_controlled_by_automation=True)
+    view = WebKit2.WebView(web_context=context, settings=settings, is_controlled_by_automation=True)
     window = Gtk.Window(default_width=1280, default_height=1024)
     window.add(view)
     window.show_all()

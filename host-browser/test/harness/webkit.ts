@@ -67,7 +67,10 @@ export async function launchWebKit(path: string, options: LaunchOptions): Promis
       .usingServer(url)
       .withCapabilities({
         browserName: 'WebKitGTK',
-        'webkitgtk:browserOptions': { binary: BROWSER, args: [profile] },
+        'webkitgtk:browserOptions': {
+          binary: BROWSER,
+          args: [profile, ...(options.tellQuota ? ['StorageAPI', 'StorageAPIEstimate'] : [])],
+        },
       })
       .build();
     const windows = new Windows(driver);
