@@ -23,7 +23,7 @@ Usage: scripts/bench browser [OPTIONS]
 
 Options:
       --json               Print an object a line
-      --browser <NAME>     chromium (the default) or firefox
+      --browser <NAME>     chromium (the default), firefox or webkit
       --documents <COUNT>  How many documents the databases hold [default: 100000]
       --only <NAME>        databases or lua
   -h, --help               Print help
@@ -225,7 +225,7 @@ async function lua(): Promise<void> {
 
 try {
   const { dependencies } = JSON.parse(await readFile(join(here, 'package.json'), 'utf8'));
-  const version = await fresh((browser) => browser.browser.version());
+  const version = await fresh((browser) => browser.version());
   const peers = await Promise.all(
     Object.keys(dependencies)
       .filter((name) => name !== 'esbuild' && name !== 'cli-table3')
