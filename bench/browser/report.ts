@@ -24,7 +24,9 @@ export class Report {
     this.#json = json;
   }
 
+  /** A figure of what does not run in this browser is none. */
   add(figure: Figure): void {
+    if (Number.isNaN(figure.value) || Number.isNaN(figure.peerValue ?? 0)) return;
     this.#figures.push(figure);
     if (!this.#json) return;
     const { peer, peerValue, target, ...own } = figure;

@@ -42,7 +42,7 @@ export function inEachBrowser(
       let server: Server;
       before(async () => {
         server = await serve(repositoryRoot);
-        browser = await launch(name, { tellQuota: name === 'webkit' });
+        browser = await launch(name, { asSafari: true });
       });
       after(async () => {
         await browser.close();

@@ -53,7 +53,7 @@ for (const name of names) {
     let server: Server;
     before(async () => {
       server = await serve(repositoryRoot, { policy: POLICY });
-      browser = await launch(name, { tellQuota: name === 'webkit' });
+      browser = await launch(name, { asSafari: true });
     });
     after(async () => {
       await browser.close();

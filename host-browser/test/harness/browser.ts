@@ -42,8 +42,10 @@ export interface LaunchOptions {
   readonly profile?: string;
   /** Starts the browser with all storage denied to pages, as a user can set it. Not in WebKit. */
   readonly denyStorage?: boolean;
-  /** Makes Chromium tell pages the quota that is in force, and not the same one to all, and WebKitGTK any, as Safari does. */
+  /** Makes Chromium tell pages the quota that is in force, and not the same one to all. */
   readonly tellQuota?: boolean;
+  /** Gives WebKitGTK what Safari has and it leaves out by default: `navigator.storage`, which tells the quota. */
+  readonly asSafari?: boolean;
 }
 
 /** The path of the program that starts a browser; undefined if it is not installed. */

@@ -27,7 +27,8 @@ try {
   const { default: run } = await import(parameters.get('module'));
   await report({ result: await run(JSON.parse(parameters.get('input'))) });
 } catch (error) {
-  await report({ error: String(error && error.stack || error) });
+  // WebKit's stacks begin without the message.
+  await report({ error: [error, error?.stack].join('\\n') });
 }
 `;
 

@@ -23,6 +23,9 @@ import { onReport } from './server.ts';
 /** The browser around WebKit. The one that comes with WebKitGTK keeps nothing on the disk while it is driven. */
 const BROWSER = fileURLToPath(new URL('webkit-browser.py', import.meta.url));
 
+/** What WebKit calls the parts of `navigator.storage`, but for files: WebKitGTK can't give workers access to these. */
+const STORAGE_FEATURES = ['StorageAPI', 'StorageAPIEstimate'];
+
 /** How long the driver may take to listen, in ms. */
 const PATIENCE = 30_000;
 
@@ -69,7 +72,7 @@ export async function launchWebKit(path: string, options: LaunchOptions): Promis
         browserName: 'WebKitGTK',
         'webkitgtk:browserOptions': {
           binary: BROWSER,
-          args: [profile, ...(options.tellQuota ? ['StorageAPI', 'StorageAPIEstimate'] : [])],
+          args: [profile, ...(options.asSafari ? STORAGE_FEATURES : [])],
         },
       })
       .build();
