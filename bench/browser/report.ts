@@ -26,7 +26,8 @@ export class Report {
 
   /** A figure of what does not run in this browser is none. */
   add(figure: Figure): void {
-    if (Number.isNaN(figure.value) || Number.isNaN(figure.peerValue ?? 0)) return;
+    const figures = figure.peer === undefined ? [figure.value] : [figure.value, figure.peerValue];
+    if (!figures.every(Number.isFinite)) return;
     this.#figures.push(figure);
     if (!this.#json) return;
     const { peer, peerValue, target, ...own } = figure;
