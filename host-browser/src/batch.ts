@@ -5,6 +5,7 @@ import { CuError, type ErrorCode } from './errors.ts';
 import type { Condition } from './query/conditions.ts';
 import type { At, PathOf, TextPath } from './query/paths.ts';
 import type { Query, RowsOf, Sort } from './query/queries.ts';
+import type { AnySchema, DocumentOf, KeyOf, TableName } from './schema.ts';
 import type { Durability } from './store/journal.ts';
 import type { Key } from './types.ts';
 
@@ -57,35 +58,15 @@ export type Change<T = unknown> =
   | { readonly op: 'merge'; readonly value: Patch<T> }
   | { readonly op: 'merge'; readonly field: PathOf<T>; readonly value: Value };
 
-/** An operation of a batch. */
-export type Operation =
+/** An operation of a batch, of a database with a schema or without one. */
+export type Operation<Schema = AnySchema> =
   | {
-      readonly op: 'put';
-      readonly table: string;
-      readonly key: Key;
-      readonly value: Value | object;
-      readonly if?: Precondition;
-    }
-  | { readonly op: 'insert'; readonly table: string; readonly key: Key; readonly value: Value | object }
-  | { readonly op: 'get'; readonly table: string; readonly key: Key }
-  | {
-      readonly op: 'delete';
-      readonly table: string;
-      readonly key: Key;
-      readonly if?: Precondition;
-      readonly where?: never;
-    }
-  | ({ readonly op: 'delete'; readonly table: string } & Selection)
-  | {
-      readonly op: 'update';
-      readonly table: string;
-      readonly key: Key;
-      readonly changes: readonly Change[];
-      readonly if?: Precondition;
-      readonly where?: never;
-    }
-  | ({ readonly op: 'update'; readonly table: string; readonly changes: readonly Change[] } & Selection)
-  | { readonly op: 'query'; readonly query: Query }
+      [Name in TableName<Schema>]: TableOperation<
+        Name,
+        DocumentOf<Schema, Name, unknown>,
+        KeyOf<Schema, Name>
+      >;
+    }[TableName<Schema>]
   /** A persisted function. Its result is the first that the function returns. */
   | {
       readonly op: 'call';
@@ -94,22 +75,57 @@ export type Operation =
       readonly arguments?: readonly Value[];
     };
 
+type TableOperation<Name, T, K> =
+  | {
+      readonly op: 'put';
+      readonly table: Name;
+      readonly key: K;
+      readonly value: Stored<T>;
+      readonly if?: Precondition<T>;
+    }
+  | { readonly op: 'insert'; readonly table: Name; readonly key: K; readonly value: Stored<T> }
+  | { readonly op: 'get'; readonly table: Name; readonly key: K }
+  | {
+      readonly op: 'delete';
+      readonly table: Name;
+      readonly key: K;
+      readonly if?: Precondition<T>;
+      readonly where?: never;
+    }
+  | ({ readonly op: 'delete'; readonly table: Name } & Selection<T>)
+  | {
+      readonly op: 'update';
+      readonly table: Name;
+      readonly key: K;
+      readonly changes: readonly Change<T>[];
+      readonly if?: Precondition<T>;
+      readonly where?: never;
+    }
+  | ({ readonly op: 'update'; readonly table: Name; readonly changes: readonly Change<T>[] } & Selection<T>)
+  | { readonly op: 'query'; readonly query: Query<T, Name> };
+
+type Stored<T> = unknown extends T ? Value | object : T;
+
 /** What comes of an operation. */
-export type ResultOf<O> = O extends { readonly op: 'put' | 'insert' }
+export type ResultOf<O, Schema = AnySchema> = O extends { readonly op: 'put' | 'insert' }
   ? null
-  : O extends { readonly op: 'get' | 'call' }
-    ? Decoded
-    : O extends { readonly op: 'query'; readonly query: infer Q }
-      ? RowsOf<Q>
-      : O extends { readonly op: 'update' | 'delete'; readonly key: Key }
-        ? boolean
-        : O extends { readonly op: 'update' | 'delete' }
-          ? number
-          : never;
+  : O extends { readonly op: 'get'; readonly table: infer Name }
+    ? unknown extends Schema
+      ? Decoded
+      : DocumentOf<Schema, Name> | null
+    : O extends { readonly op: 'call' }
+      ? Decoded
+      : O extends { readonly op: 'query'; readonly query: infer Q }
+        ? RowsOf<Q, Schema>
+        : O extends { readonly op: 'update' | 'delete'; readonly key: Key }
+          ? boolean
+          : O extends { readonly op: 'update' | 'delete' }
+            ? number
+            : never;
 
 /** What comes of the operations, in their order. */
-export type Results<Operations extends readonly Operation[]> = {
-  -readonly [Index in keyof Operations]: ResultOf<Operations[Index]>;
+export type Results<Operations extends readonly unknown[], Schema = AnySchema> = {
+  -readonly [Index in keyof Operations]: ResultOf<Operations[Index], Schema>;
 };
 
 /** What comes of an operation that stands for itself. One that failed has changed nothing. */
@@ -118,8 +134,8 @@ export type Outcome<R> =
   | { readonly error: CuError; readonly result?: never };
 
 /** What comes of operations that stand for themselves, in their order. */
-export type Outcomes<Operations extends readonly Operation[]> = {
-  -readonly [Index in keyof Operations]: Outcome<ResultOf<Operations[Index]>>;
+export type Outcomes<Operations extends readonly unknown[], Schema = AnySchema> = {
+  -readonly [Index in keyof Operations]: Outcome<ResultOf<Operations[Index], Schema>>;
 };
 
 /** How far a large batch is. */

@@ -7,7 +7,7 @@ import {
   type Results,
   type StreamOptions,
 } from './batch.ts';
-import { type Decoded, decode } from './cbor/decode.ts';
+import { decode } from './cbor/decode.ts';
 import { encode } from './cbor/encode.ts';
 import type { Storable, Value } from './cbor/values.ts';
 import { componentKey, indexInfo, isIterable, isList, list, queryBytes } from './component.ts';
@@ -22,11 +22,14 @@ import {
   limitsInForce,
   whole,
 } from './options.ts';
-import { type Documents, documents } from './query/builder.ts';
+import { type Documents, documents, type Runner } from './query/builder.ts';
 import type { Given, PathOf } from './query/paths.ts';
 import type {
+  Aggregates,
+  Columns,
   DistinctQuery,
   DocumentQuery,
+  Grouped,
   GroupQuery,
   IndexDefinition,
   IndexInfo,
@@ -34,16 +37,20 @@ import type {
   Keyed,
   Page,
   Plan,
+  Projected,
   ProjectionQuery,
   Query,
-  Row,
 } from './query/queries.ts';
+import type { AnySchema, Declared, Document, DocumentOf, KeyOf, TableName } from './schema.ts';
 import type { Durability } from './store/journal.ts';
 import { applyChunks, type Operations as Stream } from './stream.ts';
 import type { Key, ScanOptions, Stats, TableInfo } from './types.ts';
 
 /** How many rows one step of `scan` and of `iterate` fetches. */
 const PAGE_SIZE = 1000;
+
+/** An index, or only its field or its fields. */
+type IndexFor<T> = IndexDefinition<T> | (PathOf<T> & string) | readonly PathOf<T>[];
 
 /** How durable a commit is. */
 export interface TransactionOptions {
@@ -56,35 +63,58 @@ export interface RetryOptions extends TransactionOptions {
   readonly attempts?: number;
 }
 
-/** Documents, indexes, queries and Lua. Values of a type that is given are not checked against it. */
-export abstract class Calls extends LuaCalls {
+/**
+ * Documents, indexes, queries and Lua. `Schema` says of which types keys and documents are, table by table; a call may name another
+ * type. What the database holds is not checked against them.
+ */
+export abstract class Calls<Schema = AnySchema> extends LuaCalls {
   /** The document, or undefined. */
-  async get<T = Decoded>(table: string, key: Key): Promise<T | undefined> {
+  async get<T = Declared, Name extends TableName<Schema> = TableName<Schema>>(
+    table: Name,
+    key: KeyOf<Schema, Name>,
+  ): Promise<Document<Schema, Name, T> | undefined>;
+  async get(table: string, key: Key): Promise<unknown> {
     const document = await this.raw.documents.get(checkText(table, 'table'), componentKey(key));
-    return document === undefined ? undefined : (decode(document) as T);
+    return document === undefined ? undefined : decode(document);
   }
 
   /** Stores a document in place of what was there. */
-  async put<T>(table: string, key: Key, value: T & Storable<T>): Promise<void> {
+  async put<T, Name extends TableName<Schema> = TableName<Schema>>(
+    table: Name,
+    key: KeyOf<Schema, Name>,
+    value: unknown extends DocumentOf<Schema, Name, unknown>
+      ? T & Storable<T>
+      : DocumentOf<Schema, Name> & Storable<DocumentOf<Schema, Name>>,
+  ): Promise<void>;
+  async put(table: string, key: Key, value: unknown): Promise<void> {
     await this.raw.documents.put(checkText(table, 'table'), componentKey(key), encode(value as Value));
   }
 
   /** Deletes a document; false if there was none. */
+  async delete<Name extends TableName<Schema>>(table: Name, key: KeyOf<Schema, Name>): Promise<boolean>;
   async delete(table: string, key: Key): Promise<boolean> {
     return this.raw.documents.delete(checkText(table, 'table'), componentKey(key));
   }
 
   /** The documents in the order of the keys, undefined where there is none. */
-  async getMany<T = Decoded>(table: string, keys: readonly Key[]): Promise<(T | undefined)[]> {
+  async getMany<T = Declared, Name extends TableName<Schema> = TableName<Schema>>(
+    table: Name,
+    keys: readonly KeyOf<Schema, Name>[],
+  ): Promise<(Document<Schema, Name, T> | undefined)[]>;
+  async getMany(table: string, keys: readonly Key[]): Promise<unknown[]> {
     const documents = list(await this.raw.documents.getMany(checkText(table, 'table'), encode(keys, 'keys')));
-    return documents.map((document) => (document === null ? undefined : (document as T)));
+    return documents.map((document) => (document === null ? undefined : document));
   }
 
   /**
    * The keys and documents in order. They come in pages, each a transaction of its own, so a long
    * walk may see what is written meanwhile.
    */
-  async *scan<T = Decoded>(table: string, options: ScanOptions = {}): AsyncGenerator<Keyed<T>, void, void> {
+  scan<T = Declared, Name extends TableName<Schema> = TableName<Schema>>(
+    table: Name,
+    options?: ScanOptions<KeyOf<Schema, Name>>,
+  ): AsyncGenerator<Keyed<Document<Schema, Name, T>, KeyOf<Schema, Name>>, void, void>;
+  async *scan(table: string, options: ScanOptions = {}): AsyncGenerator<unknown, void, void> {
     let start = options.start === undefined ? undefined : componentKey(options.start, 'start');
     let end = options.end === undefined ? undefined : componentKey(options.end, 'end');
     const backward = options.backward ?? false;
@@ -96,7 +126,7 @@ export abstract class Calls extends LuaCalls {
         backward,
         limit: Math.min(left, PAGE_SIZE),
       });
-      const rows = decode(page.rows) as Keyed<T>[];
+      const rows = list(page.rows);
       yield* rows;
       if (page.next === undefined) return;
       left -= rows.length;
@@ -117,23 +147,24 @@ export abstract class Calls extends LuaCalls {
    * ]);
    * ```
    */
-  async apply<const Operations extends readonly Operation[]>(
+  async apply<const Operations extends readonly Operation<Schema>[]>(
     operations: Operations,
     options?: StreamOptions & { readonly mode?: 'atomic' },
-  ): Promise<Results<Operations>>;
-  async apply<const Operations extends readonly Operation[]>(
+  ): Promise<Results<Operations, Schema>>;
+  async apply<const Operations extends readonly Operation<Schema>[]>(
     operations: Operations,
     options: StreamOptions & { readonly mode: 'best-effort' },
-  ): Promise<Outcomes<Operations>>;
+  ): Promise<Outcomes<Operations, Schema>>;
   /**
    * Runs a batch that comes bit by bit, such as from a generator that reads a file. It is still one transaction:
    * nothing of it shows before its end, and nothing is left if it fails, or if `signal` ends it.
    */
-  async apply(
-    operations: Iterable<Operation> | AsyncIterable<Operation>,
+  async apply<One extends Operation<Schema>>(
+    operations: Iterable<One> | AsyncIterable<One>,
     options?: StreamOptions,
   ): Promise<unknown[]>;
-  async apply(operations: Stream, options: StreamOptions = {}): Promise<unknown[]> {
+  async apply(given: object, options: StreamOptions = {}): Promise<unknown[]> {
+    const operations = given as Stream;
     const { mode, chunk, onProgress, signal, durability } = options;
     const isWhole = Array.isArray(operations) && !chunk && !onProgress && !signal && !durability;
     if (isWhole) return this.#applyWhole(operations, mode);
@@ -164,7 +195,7 @@ export abstract class Calls extends LuaCalls {
   }
 
   /** Removes a table with its documents, functions and indexes; false if there was none. */
-  async dropTable(table: string): Promise<boolean> {
+  async dropTable(table: TableName<Schema>): Promise<boolean> {
     return this.raw.tables.drop(checkText(table, 'table'));
   }
 
@@ -179,11 +210,12 @@ export abstract class Calls extends LuaCalls {
    * await db.createIndex('cities', 'population', { onProgress: ({ done, total }) => show(done / total) });
    * ```
    */
-  async createIndex<T = unknown>(
-    table: string,
-    definition: IndexDefinition<Given<T>> | (PathOf<Given<T>> & string) | readonly PathOf<Given<T>>[],
+  async createIndex<T = Declared, Name extends TableName<Schema> = TableName<Schema>>(
+    table: Name,
+    definition: IndexFor<Given<Document<Schema, Name, T, unknown>>>,
     options?: IndexOptions,
-  ): Promise<IndexInfo> {
+  ): Promise<IndexInfo>;
+  async createIndex(table: string, definition: string | object, options?: IndexOptions): Promise<IndexInfo> {
     const full =
       typeof definition === 'string'
         ? { fields: [definition] }
@@ -199,17 +231,17 @@ export abstract class Calls extends LuaCalls {
   }
 
   /** Removes an index; false if there was none. */
-  async dropIndex(table: string, name: string): Promise<boolean> {
+  async dropIndex(table: TableName<Schema>, name: string): Promise<boolean> {
     return dropIndex(this.raw.indexes, checkText(table, 'table'), checkText(name, 'name'));
   }
 
   /** The indexes of a table. */
-  async indexes(table: string): Promise<IndexInfo[]> {
+  async indexes(table: TableName<Schema>): Promise<IndexInfo[]> {
     return (await this.raw.indexes.list(checkText(table, 'table'))).map(indexInfo);
   }
 
   /** What an index holds, in numbers. */
-  async indexStatistics(table: string, name: string): Promise<IndexStatistics> {
+  async indexStatistics(table: TableName<Schema>, name: string): Promise<IndexStatistics> {
     const statistics = await this.raw.indexes.statistics(checkText(table, 'table'), checkText(name, 'name'));
     return decode(statistics) as unknown as IndexStatistics;
   }
@@ -226,19 +258,67 @@ export abstract class Calls extends LuaCalls {
    * });
    * ```
    */
-  async query<T = Decoded>(query: DocumentQuery<Given<T>>): Promise<Keyed<T>[]>;
-  async query<T = unknown>(query: ProjectionQuery<Given<T>>): Promise<Keyed<Row>[]>;
-  async query<T = unknown>(query: DistinctQuery<Given<T>> | GroupQuery<Given<T>>): Promise<Row[]>;
-  async query<T = unknown>(query: Query<Given<T>>): Promise<(Keyed<T> | Keyed<Row> | Row)[]>;
-  async query(query: Query): Promise<unknown[]> {
+  async query<T = Declared, Name extends TableName<Schema> = TableName<Schema>>(
+    query: DocumentQuery<Given<Document<Schema, Name, T, unknown>>, Name>,
+  ): Promise<Keyed<Document<Schema, Name, T>, KeyOf<Schema, Given<Name>>>[]>;
+  async query<
+    T = Declared,
+    Name extends TableName<Schema> = TableName<Schema>,
+    const Selects extends Columns<Document<Schema, Name, T, unknown>> = Columns<
+      Document<Schema, Name, T, unknown>
+    >,
+  >(
+    query: ProjectionQuery<Given<Document<Schema, Name, T, unknown>>, Name, Selects>,
+  ): Promise<Keyed<Projected<Document<Schema, Name, T>, Selects>, KeyOf<Schema, Given<Name>>>[]>;
+  async query<
+    T = Declared,
+    Name extends TableName<Schema> = TableName<Schema>,
+    const Selects extends Columns<Document<Schema, Name, T, unknown>> = Columns<
+      Document<Schema, Name, T, unknown>
+    >,
+  >(
+    query: DistinctQuery<Given<Document<Schema, Name, T, unknown>>, Name, Selects>,
+  ): Promise<Projected<Document<Schema, Name, T>, Selects>[]>;
+  async query<
+    T = Declared,
+    Name extends TableName<Schema> = TableName<Schema>,
+    const Groups extends Columns<Document<Schema, Name, T, unknown>> = Columns<
+      Document<Schema, Name, T, unknown>
+    >,
+    const Tells extends Aggregates<Document<Schema, Name, T, unknown>> = Aggregates<
+      Document<Schema, Name, T, unknown>
+    >,
+  >(
+    query: GroupQuery<Given<Document<Schema, Name, T, unknown>>, Name, Groups, Tells>,
+  ): Promise<Grouped<Document<Schema, Name, T>, Groups, Tells>[]>;
+  async query<T = Declared, Name extends TableName<Schema> = TableName<Schema>>(
+    query: Query<Given<Document<Schema, Name, T, unknown>>, Name>,
+  ): Promise<unknown[]>;
+  async query(query: object): Promise<unknown[]> {
     return list(await this.raw.queries.run(queryBytes(query)));
   }
 
   /** Some rows of a query, at most its `limit`, and where the next page begins. */
-  async page<T = Decoded>(query: DocumentQuery<Given<T>>): Promise<Page<Keyed<T>>>;
-  async page<T = unknown>(query: ProjectionQuery<Given<T>>): Promise<Page<Keyed<Row>>>;
-  async page<T = unknown>(query: Query<Given<T>>): Promise<Page<unknown>>;
-  async page(query: Query): Promise<Page<unknown>> {
+  async page<T = Declared, Name extends TableName<Schema> = TableName<Schema>>(
+    query: DocumentQuery<Given<Document<Schema, Name, T, unknown>>, Name>,
+  ): Promise<Page<Keyed<Document<Schema, Name, T>, KeyOf<Schema, Given<Name>>>>>;
+  async page<
+    T = Declared,
+    Name extends TableName<Schema> = TableName<Schema>,
+    const Selects extends Columns<Document<Schema, Name, T, unknown>> = Columns<
+      Document<Schema, Name, T, unknown>
+    >,
+  >(
+    query: ProjectionQuery<Given<Document<Schema, Name, T, unknown>>, Name, Selects>,
+  ): Promise<Page<Keyed<Projected<Document<Schema, Name, T>, Selects>, KeyOf<Schema, Given<Name>>>>>;
+  async page<T = Declared, Name extends TableName<Schema> = TableName<Schema>>(
+    query: Query<Given<Document<Schema, Name, T, unknown>>, Name>,
+  ): Promise<Page<unknown>>;
+  async page(query: object): Promise<Page<unknown>> {
+    return this.#page(query);
+  }
+
+  async #page(query: object): Promise<Page<unknown>> {
     const { rows, next } = await this.raw.queries.page(queryBytes(query));
     return { rows: list(rows), next };
   }
@@ -251,25 +331,42 @@ export abstract class Calls extends LuaCalls {
    * for await (const [key, user] of db.iterate<User>({ table: 'users', sort: ['age'] })) …
    * ```
    */
-  iterate<T = Decoded>(
-    query: DocumentQuery<Given<T>>,
+  iterate<T = Declared, Name extends TableName<Schema> = TableName<Schema>>(
+    query: DocumentQuery<Given<Document<Schema, Name, T, unknown>>, Name>,
     options?: IterateOptions,
-  ): AsyncGenerator<Keyed<T>, void, void>;
-  iterate<T = unknown>(
-    query: ProjectionQuery<Given<T>>,
+  ): AsyncGenerator<Keyed<Document<Schema, Name, T>, KeyOf<Schema, Given<Name>>>, void, void>;
+  iterate<
+    T = Declared,
+    Name extends TableName<Schema> = TableName<Schema>,
+    const Selects extends Columns<Document<Schema, Name, T, unknown>> = Columns<
+      Document<Schema, Name, T, unknown>
+    >,
+  >(
+    query: ProjectionQuery<Given<Document<Schema, Name, T, unknown>>, Name, Selects>,
     options?: IterateOptions,
-  ): AsyncGenerator<Keyed<Row>, void, void>;
-  iterate<T = unknown>(query: Query<Given<T>>, options?: IterateOptions): AsyncGenerator<unknown, void, void>;
-  async *iterate(query: Query, { pageSize = PAGE_SIZE }: IterateOptions = {}) {
+  ): AsyncGenerator<
+    Keyed<Projected<Document<Schema, Name, T>, Selects>, KeyOf<Schema, Given<Name>>>,
+    void,
+    void
+  >;
+  iterate<T = Declared, Name extends TableName<Schema> = TableName<Schema>>(
+    query: Query<Given<Document<Schema, Name, T, unknown>>, Name>,
+    options?: IterateOptions,
+  ): AsyncGenerator<unknown, void, void>;
+  async *iterate(
+    given: object,
+    { pageSize = PAGE_SIZE }: IterateOptions = {},
+  ): AsyncGenerator<unknown, void, void> {
+    const query = given as Query;
     if (query.distinct || query.groupBy || query.aggregate) {
-      yield* await this.query(query);
+      yield* list(await this.raw.queries.run(queryBytes(query)));
       return;
     }
     const size = Number(whole(pageSize, 'pageSize', 1n, 2n ** 32n));
     let left = query.limit ?? Infinity;
     let at: Pick<Query, 'after' | 'offset'> = {};
     while (left > 0) {
-      const { rows, next } = await this.page({ ...query, ...at, limit: Math.min(left, size) } as Query);
+      const { rows, next } = await this.#page({ ...query, ...at, limit: Math.min(left, size) });
       yield* rows;
       if (next === undefined) return;
       left -= rows.length;
@@ -278,12 +375,18 @@ export abstract class Calls extends LuaCalls {
   }
 
   /** How many rows a query asks for. */
-  async count<T = unknown>(query: Query<Given<T>>): Promise<number> {
+  async count<T = Declared, Name extends TableName<Schema> = TableName<Schema>>(
+    query: Query<Given<Document<Schema, Name, T, unknown>>, Name>,
+  ): Promise<number>;
+  async count(query: object): Promise<number> {
     return Number(await this.raw.queries.count(queryBytes(query)));
   }
 
   /** How a query would find its documents. */
-  async explain<T = unknown>(query: Query<Given<T>>): Promise<Plan> {
+  async explain<T = Declared, Name extends TableName<Schema> = TableName<Schema>>(
+    query: Query<Given<Document<Schema, Name, T, unknown>>, Name>,
+  ): Promise<Plan>;
+  async explain(query: object): Promise<Plan> {
     return decode(await this.raw.queries.explain(queryBytes(query))) as unknown as Plan;
   }
 
@@ -297,8 +400,10 @@ export abstract class Calls extends LuaCalls {
    * await adults.update([{ op: 'set', field: 'adult', value: true }]);
    * ```
    */
-  table<T = unknown>(name: string): Documents<T> {
-    return documents<T>(this, checkText(name, 'table'));
+  table<T = Declared, Name extends TableName<Schema> = TableName<Schema>>(
+    name: Name,
+  ): Documents<Document<Schema, Name, T, unknown>, Document<Schema, Name, T, unknown>, KeyOf<Schema, Name>> {
+    return documents(this as unknown as Runner, checkText(name, 'table'));
   }
 
   async stats(): Promise<Stats> {

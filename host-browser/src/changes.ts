@@ -2,12 +2,13 @@
 import type { Decoded } from './cbor/decode.ts';
 import type { Condition } from './query/conditions.ts';
 import type { Cursor } from './query/queries.ts';
+import type { Declared, DocumentOf, KeyOf } from './schema.ts';
 import type { Key } from './types.ts';
 
 /** What is kept of changes; everything has a default. */
-export interface FeedSettings {
+export interface FeedSettings<Name = string> {
   /** The tables that are followed, whether they exist or not; all of them if absent. */
-  readonly tables?: readonly string[] | null;
+  readonly tables?: readonly Name[] | null;
   /** How many of the newest changes are kept at least; 100,000 by default. */
   readonly changes?: number;
   /** How many bytes they may take; 67,108,864 by default. */
@@ -29,12 +30,12 @@ export interface FeedInfo {
 export type Position = Cursor | number;
 
 /** One change of one document, or a table that was dropped. */
-export interface FeedChange<T = Decoded> {
+export interface FeedChange<T = Decoded, Name = string, K = Key> {
   /** The number of the commit. */
   readonly sequence: number;
-  readonly table: string;
+  readonly table: Name;
   /** Absent if the table was dropped. */
-  readonly key?: Key;
+  readonly key?: K;
   /** Absent if there was no document. */
   readonly before?: T;
   /** Absent if it was deleted. */
@@ -45,26 +46,31 @@ export interface FeedChange<T = Decoded> {
   readonly cursor: Cursor;
 }
 
+/** A change in one of some tables; which one tells the types of key and documents. */
+export type TableChange<Schema, Name extends string, T> = [T] extends [Declared]
+  ? { [One in Name]: FeedChange<DocumentOf<Schema, One>, One, KeyOf<Schema, One>> }[Name]
+  : FeedChange<T, Name>;
+
 /** Which changes are wanted. */
-export interface ChangeRequest<T = unknown> {
+export interface ChangeRequest<T = unknown, Name = string> {
   /** The place that they begin behind; by default now. */
   readonly after?: Position;
   /** Only changes in these tables. */
-  readonly tables?: readonly string[];
+  readonly tables?: readonly Name[];
   /** Only documents that meet this before or after the change. */
   readonly where?: Condition<T> | null;
   /** How many of them at the most, or at once; 1,000 by default. */
   readonly limit?: number;
 }
 
-export interface SubscribeOptions<T = unknown> extends ChangeRequest<T> {
+export interface SubscribeOptions<T = unknown, Name = string> extends ChangeRequest<T, Name> {
   /** Ends the subscription when it is raised. */
   readonly signal?: AbortSignal;
 }
 
 /** Some changes, oldest first. */
-export interface ChangePage<T = Decoded> {
-  readonly changes: readonly FeedChange<T>[];
+export interface ChangePage<T = Decoded, C = FeedChange<T>> {
+  readonly changes: readonly C[];
   /** The place behind the page, also where it is empty. */
   readonly next: Cursor;
   /** Whether there may be more behind it already. */

@@ -3,7 +3,7 @@
 import { KEPT, removeFile } from '#file';
 import type { ArchiveOptions } from './archive.ts';
 import { Calls, type RetryOptions, type TransactionOptions } from './calls.ts';
-import { type Decoded, decode } from './cbor/decode.ts';
+import { decode } from './cbor/decode.ts';
 import { encode } from './cbor/encode.ts';
 import type { Value } from './cbor/values.ts';
 import type {
@@ -14,7 +14,9 @@ import type {
   FeedSettings,
   Position,
   SubscribeOptions,
+  TableChange,
 } from './changes.ts';
+import { queryBytes } from './component.ts';
 import type { Connection } from './connection/connection.ts';
 import { openRemote } from './connection/remote.ts';
 import { startWorker } from './connection/start.ts';
@@ -26,15 +28,19 @@ import { checkDurability, checkName, checkOptions, type OpenOptions, whole } fro
 import { printer } from './print.ts';
 import type { Given } from './query/paths.ts';
 import type {
+  Aggregates,
+  Columns,
   DistinctQuery,
   DocumentQuery,
+  Grouped,
   GroupQuery,
   Keyed,
+  Projected,
   ProjectionQuery,
   Query,
-  Row,
 } from './query/queries.ts';
 import { type Raw, rawExports } from './raw.ts';
+import type { AnySchema, Declared, Document, KeyOf, TableName } from './schema.ts';
 import * as idb from './store/idb.ts';
 import type { StorageInfo } from './store/journal.ts';
 import { readNote, removeNote, writeNote } from './store/note.ts';
@@ -56,12 +62,15 @@ const ATTEMPTS = 10;
  * `store-lost` (it was there, and is not any more), `unsupported-format` (something else's database, or a newer one),
  * `store-corrupt`, `worker-unavailable` or `unsupported-engine`.
  */
-export async function open(name: string, options: OpenOptions = {}): Promise<Database> {
+export async function open<Schema = AnySchema>(
+  name: string,
+  options: OpenOptions = {},
+): Promise<Database<Schema>> {
   checkName(name);
   checkOptions(options);
   const connection = await connect(name, options);
   if (connection.id !== undefined) writeNote(name, connection.id);
-  return new Database(name, connection);
+  return new Database<Schema>(name, connection);
 }
 
 function connect(name: string, options: OpenOptions): Promise<Connection> {
@@ -84,7 +93,7 @@ function connect(name: string, options: OpenOptions): Promise<Connection> {
  * its promise resolves when what it wrote is durable, and rejects with a `CuError`. Calls run in
  * the order in which they were made.
  */
-export class Database extends Calls {
+export class Database<Schema = AnySchema> extends Calls<Schema> {
   readonly name: string;
   readonly #connection: Connection;
   readonly #reading: Raw;
@@ -102,9 +111,9 @@ export class Database extends Calls {
    * Begins a transaction on the state after the calls that were made before. Calls of the database go on
    * meanwhile. Mostly `transaction` is what is wanted.
    */
-  async begin(options: TransactionOptions = {}): Promise<Transaction> {
+  async begin(options: TransactionOptions = {}): Promise<Transaction<Schema>> {
     checkDurability(options.durability);
-    return new Transaction(await this.#connection.begin(options.durability));
+    return new Transaction<Schema>(await this.#connection.begin(options.durability));
   }
 
   /**
@@ -121,7 +130,10 @@ export class Database extends Calls {
    * });
    * ```
    */
-  async transaction<T>(work: (tx: Transaction) => T | Promise<T>, options: RetryOptions = {}): Promise<T> {
+  async transaction<T>(
+    work: (tx: Transaction<Schema>) => T | Promise<T>,
+    options: RetryOptions = {},
+  ): Promise<T> {
     const attempts = Number(whole(options.attempts ?? ATTEMPTS, 'attempts', 1n));
     for (let attempt = 1; ; attempt++) {
       const tx = await this.begin(options);
@@ -149,14 +161,14 @@ export class Database extends Calls {
    * await db.with({ durability: 'strict' }).put('orders', id, order); // on disk now
    * ```
    */
-  with(options: TransactionOptions): Calls {
+  with(options: TransactionOptions): Calls<Schema> {
     checkDurability(options.durability);
     const raw = rawExports(this.#connection, undefined, options.durability);
     return new View(this, raw, this.#reading, options);
   }
 
   protected override together<T>(work: (calls: Calls) => Promise<T>, options: RetryOptions): Promise<T> {
-    return this.transaction(work, options);
+    return this.transaction(work as (tx: Transaction<Schema>) => Promise<T>, options);
   }
 
   /**
@@ -168,12 +180,49 @@ export class Database extends Calls {
    * const stop = db.live({ table: 'users' }).onChange(show);
    * ```
    */
-  live<T = Decoded>(query: DocumentQuery<Given<T>>, options?: LiveOptions): Live<Keyed<T>>;
-  live<T = unknown>(query: ProjectionQuery<Given<T>>, options?: LiveOptions): Live<Keyed<Row>>;
-  live<T = unknown>(query: DistinctQuery<Given<T>> | GroupQuery<Given<T>>, options?: LiveOptions): Live<Row>;
-  live<T = unknown>(query: Query<Given<T>>, options?: LiveOptions): Live<unknown>;
-  live(query: Query, options?: LiveOptions): Live<unknown> {
-    const bytes = encode(query as unknown as Value, 'query');
+  live<T = Declared, Name extends TableName<Schema> = TableName<Schema>>(
+    query: DocumentQuery<Given<Document<Schema, Name, T, unknown>>, Name>,
+    options?: LiveOptions,
+  ): Live<Keyed<Document<Schema, Name, T>, KeyOf<Schema, Given<Name>>>>;
+  live<
+    T = Declared,
+    Name extends TableName<Schema> = TableName<Schema>,
+    const Selects extends Columns<Document<Schema, Name, T, unknown>> = Columns<
+      Document<Schema, Name, T, unknown>
+    >,
+  >(
+    query: ProjectionQuery<Given<Document<Schema, Name, T, unknown>>, Name, Selects>,
+    options?: LiveOptions,
+  ): Live<Keyed<Projected<Document<Schema, Name, T>, Selects>, KeyOf<Schema, Given<Name>>>>;
+  live<
+    T = Declared,
+    Name extends TableName<Schema> = TableName<Schema>,
+    const Selects extends Columns<Document<Schema, Name, T, unknown>> = Columns<
+      Document<Schema, Name, T, unknown>
+    >,
+  >(
+    query: DistinctQuery<Given<Document<Schema, Name, T, unknown>>, Name, Selects>,
+    options?: LiveOptions,
+  ): Live<Projected<Document<Schema, Name, T>, Selects>>;
+  live<
+    T = Declared,
+    Name extends TableName<Schema> = TableName<Schema>,
+    const Groups extends Columns<Document<Schema, Name, T, unknown>> = Columns<
+      Document<Schema, Name, T, unknown>
+    >,
+    const Tells extends Aggregates<Document<Schema, Name, T, unknown>> = Aggregates<
+      Document<Schema, Name, T, unknown>
+    >,
+  >(
+    query: GroupQuery<Given<Document<Schema, Name, T, unknown>>, Name, Groups, Tells>,
+    options?: LiveOptions,
+  ): Live<Grouped<Document<Schema, Name, T>, Groups, Tells>>;
+  live<T = Declared, Name extends TableName<Schema> = TableName<Schema>>(
+    query: Query<Given<Document<Schema, Name, T, unknown>>, Name>,
+    options?: LiveOptions,
+  ): Live<unknown>;
+  live(query: object, options?: LiveOptions): Live<unknown> {
+    const bytes = queryBytes(query);
     const connection = this.#connection;
     return new Live(async function* (signal) {
       for await (const rows of connection.live(bytes, signal)) yield decode(rows) as unknown[];
@@ -184,7 +233,7 @@ export class Database extends Calls {
    * Switches the change feed on, or changes its settings, all of them. It is off at first, and costs each write
    * about as much as an index does.
    */
-  async configureFeed(settings: FeedSettings = {}): Promise<void> {
+  async configureFeed(settings: FeedSettings<TableName<Schema>> = {}): Promise<void> {
     await this.raw.changes.configure(encode(settings as Value, 'settings'));
   }
 
@@ -203,8 +252,11 @@ export class Database extends Calls {
    * A page of the changes behind a place. Rejects with `out-of-date` if the feed is off or does not have them all
    * any more: read the documents anew then, and go on from the `next` of a `feed` that came before.
    */
-  async changes<T = Decoded>(request: ChangeRequest<Given<T>> & { after: Position }): Promise<ChangePage<T>> {
-    return this.#readFeed<ChangePage<T>>({ ...request, cursors: true });
+  async changes<T = Declared, Name extends TableName<Schema> = TableName<Schema>>(
+    request: ChangeRequest<Given<Document<Schema, Name, T, unknown>>, Name> & { after: Position },
+  ): Promise<ChangePage<Document<Schema, Name, T>, TableChange<Schema, Name, T>>>;
+  async changes(request: object): Promise<unknown> {
+    return this.#readFeed<ChangePage>({ ...request, cursors: true });
   }
 
   /**
@@ -216,24 +268,25 @@ export class Database extends Calls {
    * for await (const { table, key, before, after } of db.subscribe({ tables: ['orders'] })) …
    * ```
    */
-  subscribe<T = Decoded>(
-    options: SubscribeOptions<Given<T>> = {},
-  ): AsyncIterableIterator<FeedChange<T>, void, void> {
-    const { signal, after, ...request } = options;
+  subscribe<T = Declared, Name extends TableName<Schema> = TableName<Schema>>(
+    options?: SubscribeOptions<Given<Document<Schema, Name, T, unknown>>, Name>,
+  ): AsyncIterableIterator<TableChange<Schema, Name, T>, void, void>;
+  subscribe(options: object = {}): AsyncIterableIterator<unknown, void, void> {
+    const { signal, after, ...request }: SubscribeOptions = options;
     const start = after === undefined ? this.feed().then(({ next }) => next) : Promise.resolve(after);
     // It is told to who asks for the first change.
     start.catch(() => {});
-    return interruptible((signal) => this.#follow<T>(start, request, signal), signal);
+    return interruptible((signal) => this.#follow(start, request, signal), signal);
   }
 
-  async *#follow<T>(
+  async *#follow(
     start: Promise<Position>,
-    request: ChangeRequest<Given<T>>,
+    request: ChangeRequest,
     signal: AbortSignal,
-  ): AsyncGenerator<FeedChange<T>, void, void> {
+  ): AsyncGenerator<FeedChange, void, void> {
     let after = await start;
     while (!signal.aborted) {
-      const page = await this.changes<T>({ ...request, after });
+      const page = await this.#readFeed<ChangePage>({ ...request, after, cursors: true });
       yield* page.changes;
       after = page.next;
       if (!page.more) await this.#connection.newer(page.newest, signal);
@@ -317,17 +370,20 @@ export class Database extends Calls {
 }
 
 /** A database whose commits have a durability of their own. */
-class View extends Calls {
-  readonly #database: Database;
+class View<Schema> extends Calls<Schema> {
+  readonly #database: Database<Schema>;
   readonly #options: TransactionOptions;
 
-  constructor(database: Database, raw: Raw, reading: Raw, options: TransactionOptions) {
+  constructor(database: Database<Schema>, raw: Raw, reading: Raw, options: TransactionOptions) {
     super(raw, reading);
     this.#database = database;
     this.#options = options;
   }
 
   protected override together<T>(work: (calls: Calls) => Promise<T>, options: RetryOptions): Promise<T> {
-    return this.#database.transaction(work, { ...this.#options, ...options });
+    return this.#database.transaction(work as (tx: Transaction<Schema>) => Promise<T>, {
+      ...this.#options,
+      ...options,
+    });
   }
 }

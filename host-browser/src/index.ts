@@ -33,6 +33,7 @@ export type {
   FeedSettings,
   Position,
   SubscribeOptions,
+  TableChange,
 } from './changes.ts';
 export { Database, open } from './database.ts';
 export type { HostFunctions } from './engine/host.ts';
@@ -45,11 +46,13 @@ export type { Condition, LuaPredicate, Operator, Range, TypeName } from './query
 export type { FieldPath, PathOf } from './query/paths.ts';
 export type {
   Aggregate,
+  Aggregated,
   Aggregates,
   Columns,
   Cursor,
   DistinctQuery,
   DocumentQuery,
+  Grouped,
   GroupQuery,
   IndexDefinition,
   IndexField,
@@ -58,13 +61,17 @@ export type {
   Keyed,
   Page,
   Plan,
+  Projected,
   ProjectionQuery,
   Query,
   Row,
+  RowsOf,
+  Selected,
   Sort,
   StoredIndexDefinition,
 } from './query/queries.ts';
 export type { Raw } from './raw.ts';
+export type { AnySchema, Declared, Document, DocumentOf, KeyOf, Table, TableName } from './schema.ts';
 export type { Durability, StorageInfo } from './store/journal.ts';
 export type { StorageRoom } from './store/room.ts';
 export type { Savepoint, Transaction } from './transaction.ts';

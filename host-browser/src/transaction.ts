@@ -12,6 +12,7 @@ import { Calls } from './calls.ts';
 import type { TransactionConnection } from './connection/connection.ts';
 import { CuError } from './errors.ts';
 import { rawExports } from './raw.ts';
+import type { AnySchema } from './schema.ts';
 
 /** A state of a transaction that it can go back to. */
 export interface Savepoint {
@@ -31,7 +32,7 @@ let savepoints = 0;
  * await tx.commit();
  * ```
  */
-export class Transaction extends Calls {
+export class Transaction<Schema = AnySchema> extends Calls<Schema> {
   readonly #connection: TransactionConnection;
   #ended = false;
 
@@ -83,7 +84,7 @@ export class Transaction extends Calls {
   protected override async together<T>(work: (calls: Calls) => Promise<T>): Promise<T> {
     const savepoint = await this.savepoint();
     try {
-      return await work(this);
+      return await work(this as unknown as Calls);
     } catch (error) {
       if (!this.#ended) await this.rollbackTo(savepoint);
       throw error;

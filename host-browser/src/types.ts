@@ -2,11 +2,11 @@
 /** The key of a document. Integers come before strings, strings before bytes. */
 export type Key = number | bigint | string | Uint8Array;
 
-export interface ScanOptions {
+export interface ScanOptions<K = Key> {
   /** The first key that belongs to it. */
-  readonly start?: Key;
+  readonly start?: K;
   /** The first key that no longer belongs to it. */
-  readonly end?: Key;
+  readonly end?: K;
   readonly backward?: boolean;
   /** At most so many documents. */
   readonly limit?: number;

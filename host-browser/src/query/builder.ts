@@ -2,9 +2,11 @@
 import type { Change, Patch } from '../batch.ts';
 import { CuError } from '../errors.ts';
 import type { Live, LiveOptions } from '../live.ts';
+import type { Key } from '../types.ts';
 import type { Condition, OperandOf, OperatorOf } from './conditions.ts';
 import type { At, PathOf, TextPath } from './paths.ts';
 import type {
+  Aggregated,
   Aggregates,
   Cursor,
   DocumentQuery,
@@ -14,6 +16,7 @@ import type {
   Page,
   Plan,
   Query,
+  Selected,
 } from './queries.ts';
 
 /** What an order is made of: `name` goes up, `-name` goes down. */
@@ -22,31 +25,13 @@ export type Ordering<T> =
   | `-${TextPath<T>}`
   | { readonly field: PathOf<T>; readonly descending?: boolean };
 
-/** The members of a row, by the paths or the names that they were asked for with. */
-export type Selected<T, Columns> = {
-  [Name in keyof Columns & string]?: NonNullable<At<T, Columns[Name]>>;
-};
-
 /** Paths as columns: each is named by its text. */
-export type Named<Paths extends readonly unknown[]> = { [Path in Paths[number] & string]: Path };
+type Named<Paths extends readonly unknown[]> = { [Path in Paths[number] & string]: Path };
 
 /** The columns of a row: each name with its path. */
 export interface ColumnPaths<T> {
   readonly [name: string]: PathOf<T>;
 }
-
-/** What aggregates give: counts and sums always, the others where something has a value. */
-export type Aggregated<T, A extends Aggregates<T>> = {
-  [Name in keyof A as A[Name]['op'] extends 'count' | 'sum' ? Name : never]: A[Name]['op'] extends 'count'
-    ? number
-    : number | bigint;
-} & {
-  [Name in keyof A as A[Name]['op'] extends 'count' | 'sum' ? never : Name]?: A[Name]['op'] extends 'avg'
-    ? number
-    : A[Name] extends { readonly field: infer Path }
-      ? NonNullable<At<T, Path>>
-      : never;
-};
 
 /** What all queries have. Each step gives a new one; nothing runs before it is asked for. */
 interface Steps<Self, R> extends AsyncIterable<R> {
@@ -76,27 +61,29 @@ interface Where<T, Self> {
   (condition: Condition<T>): Self;
 }
 
-/** A query for documents of type `T`, whose rows have documents of type `R`. */
-export interface Documents<T, R = T> extends Steps<Documents<T, R>, Keyed<R>> {
+/** A query for documents of type `T`, whose rows have keys of type `K` and documents of type `R`. */
+export interface Documents<T, R = T, K = Key> extends Steps<Documents<T, R, K>, Keyed<R, K>> {
   /** The query as data. */
   readonly query: DocumentQuery<T>;
   /** Leaves those that meet this, too. */
-  readonly where: Where<T, Documents<T, R>>;
+  readonly where: Where<T, Documents<T, R, K>>;
   /** The same as `where`. */
-  readonly and: Where<T, Documents<T, R>>;
+  readonly and: Where<T, Documents<T, R, K>>;
   /** Takes those that meet all that was said before, and those that meet this. */
-  readonly or: Where<T, Documents<T, R>>;
+  readonly or: Where<T, Documents<T, R, K>>;
   /** By the first, among equals by the next. What was said before is replaced. */
-  orderBy(...fields: readonly Ordering<T>[]): Documents<T, R>;
+  orderBy(...fields: readonly Ordering<T>[]): Documents<T, R, K>;
   /** Begins behind a page. */
-  after(cursor: Cursor): Documents<T, R>;
+  after(cursor: Cursor): Documents<T, R, K>;
   /** A page of at most `limit` rows. */
-  page(): Promise<Page<Keyed<R>>>;
+  page(): Promise<Page<Keyed<R, K>>>;
   /** All rows, fetched in pages: a long walk may see what is written meanwhile. */
-  iterate(options?: IterateOptions): AsyncGenerator<Keyed<R>, void, void>;
+  iterate(options?: IterateOptions): AsyncGenerator<Keyed<R, K>, void, void>;
   /** Only these members of the documents. */
-  select<const Paths extends readonly PathOf<T>[]>(...paths: Paths): Documents<T, Selected<T, Named<Paths>>>;
-  select<const Columns extends ColumnPaths<T>>(columns: Columns): Documents<T, Selected<T, Columns>>;
+  select<const Paths extends readonly PathOf<T>[]>(
+    ...paths: Paths
+  ): Documents<T, Selected<T, Named<Paths>>, K>;
+  select<const Columns extends ColumnPaths<T>>(columns: Columns): Documents<T, Selected<T, Columns>, K>;
   /** The different combinations of some members, once each. */
   distinct<const Paths extends readonly PathOf<T>[]>(...paths: Paths): Rows<Selected<T, Named<Paths>>>;
   distinct<const Columns extends ColumnPaths<T>>(columns: Columns): Rows<Selected<T, Columns>>;
@@ -286,6 +273,6 @@ function columns(paths: unknown[]): unknown[] {
 }
 
 /** Begins a query for the documents of a table. */
-export function documents<T>(runner: Runner, table: string): Documents<T> {
-  return new Builder(runner, { table }) as unknown as Documents<T>;
+export function documents<T, K>(runner: Runner, table: string): Documents<T, T, K> {
+  return new Builder(runner, { table }) as unknown as Documents<T, T, K>;
 }

@@ -52,20 +52,27 @@ export type Operator = keyof LooseOperands;
 /** All ways to say a value of a type: numbers are compared by what they are worth. */
 type Said<V> = V extends number | bigint | CuFloat ? number | bigint | CuFloat : V;
 
+type Scalar = boolean | number | bigint | string | Uint8Array | CuFloat;
+
 type Texts<V> = [Extract<V, string>] extends [never] ? never : string;
 
-type Elements<V> = Extract<V, readonly unknown[]> extends readonly (infer Element)[] ? Element : never;
+type Elements<V> = IfList<V, Extract<V, readonly unknown[]>[number]>;
 
 type IfList<V, Then> = [Extract<V, readonly unknown[]>] extends [never] ? never : Then;
+
+/** What comes before or behind other values of its type in a way that anyone would ask for: no map, no function. */
+type Ordered<V> = Said<Extract<V, Scalar | readonly unknown[]>>;
+
+type IfOrdered<V, Then> = [Ordered<V>] extends [never] ? never : Then;
 
 interface Operands<V> {
   '=': Said<V> | null;
   '!=': Said<V> | null;
-  '<': Said<V>;
-  '<=': Said<V>;
-  '>': Said<V>;
-  '>=': Said<V>;
-  between: readonly [Said<V>, Said<V>] | Range<Said<V>>;
+  '<': Ordered<V>;
+  '<=': Ordered<V>;
+  '>': Ordered<V>;
+  '>=': Ordered<V>;
+  between: IfOrdered<V, readonly [Ordered<V>, Ordered<V>] | Range<Ordered<V>>>;
   in: readonly (Said<V> | null)[];
   'not in': readonly (Said<V> | null)[];
   contains: Texts<V> | Said<Elements<V>>;

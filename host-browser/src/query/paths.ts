@@ -60,5 +60,24 @@ export type At<T, Path> =
             ? At<Member<NonNullable<T>, First>, Rest>
             : Member<NonNullable<T>, Path>;
 
+/** What is at a path of `T`, and null or undefined where something on the way to it may be that, or a list too short. */
+export type Reached<T, Path> =
+  IsLoose<T> extends true
+    ? unknown
+    : Path extends readonly []
+      ? T
+      : Path extends readonly [infer First, ...infer Rest]
+        ?
+            | Reached<Member<NonNullable<T>, First>, Rest>
+            | Absent<T>
+            | (First extends number ? undefined : never)
+        : Path extends readonly unknown[]
+          ? unknown
+          : Path extends `${infer First}.${infer Rest}`
+            ? Reached<Member<NonNullable<T>, First>, Rest> | Absent<T>
+            : Member<NonNullable<T>, Path> | Absent<T>;
+
+type Absent<T> = Extract<T, null | undefined>;
+
 /** `T`, where it can only be given: TypeScript does not guess it from there. `NoInfer` stays around what it is given. */
 export type Given<T> = [T][T extends unknown ? 0 : never];

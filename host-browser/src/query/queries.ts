@@ -1,8 +1,9 @@
 /** Queries and what they return; `wit/database.wit` has the rules. */
 import type { Decoded } from '../cbor/decode.ts';
+import type { AnySchema, DocumentOf, KeyOf } from '../schema.ts';
 import type { Key } from '../types.ts';
 import type { Condition } from './conditions.ts';
-import type { FieldPath, PathOf } from './paths.ts';
+import type { At, FieldPath, IsLoose, PathOf, Reached } from './paths.ts';
 
 /** What comes first: by the first field, among equals by the next. */
 export type Sort<T = unknown> = readonly (
@@ -20,13 +21,13 @@ export type Columns<T = unknown> = readonly (
 export type Row = { [member: string]: Decoded };
 
 /** A key and its document. */
-export type Keyed<T = Decoded> = [key: Key, document: T];
+export type Keyed<T = Decoded, K = Key> = [key: K, document: T];
 
 /** The place of a row, as `Page.next` gives it. Only Cu can read it. */
 export type Cursor = Uint8Array;
 
-interface Common<T> {
-  readonly table: string;
+interface Common<T, Name> {
+  readonly table: Name;
   readonly where?: Condition<T> | null;
   readonly limit?: number;
   readonly offset?: number;
@@ -35,7 +36,7 @@ interface Common<T> {
 }
 
 /** A query for documents. */
-export interface DocumentQuery<T = unknown> extends Common<T> {
+export interface DocumentQuery<T = unknown, Name = string> extends Common<T, Name> {
   readonly sort?: Sort<T>;
   /** The `next` of a page: the rows begin behind it. */
   readonly after?: Cursor;
@@ -47,9 +48,10 @@ export interface DocumentQuery<T = unknown> extends Common<T> {
 }
 
 /** A query for parts of documents. */
-export interface ProjectionQuery<T = unknown> extends Omit<DocumentQuery<T>, 'select'> {
+export interface ProjectionQuery<T = unknown, Name = string, Selects = Columns<T>>
+  extends Omit<DocumentQuery<T, Name>, 'select'> {
   /** What of each document is wanted, in place of all of it: a map of these members. */
-  readonly select: Columns<T>;
+  readonly select: Selects;
 }
 
 /** What is told of the documents of a group. */
@@ -61,7 +63,7 @@ export interface Aggregates<T = unknown> {
   readonly [name: string]: Aggregate<T>;
 }
 
-interface RowQuery<T> extends Common<T> {
+interface RowQuery<T, Name> extends Common<T, Name> {
   /** By members of the rows. */
   readonly sort?: Sort;
   /** On members of the rows. */
@@ -70,35 +72,121 @@ interface RowQuery<T> extends Common<T> {
 }
 
 /** A query for the different combinations of some members. */
-export interface DistinctQuery<T = unknown> extends RowQuery<T> {
-  readonly select: Columns<T>;
+export interface DistinctQuery<T = unknown, Name = string, Selects = Columns<T>> extends RowQuery<T, Name> {
+  readonly select: Selects;
   readonly distinct: true;
   readonly groupBy?: never;
   readonly aggregate?: never;
 }
 
-interface GroupMembers<T> extends RowQuery<T> {
+interface GroupMembers<T, Name, Groups, Tells> extends RowQuery<T, Name> {
   readonly select?: never;
   readonly distinct?: false;
-  readonly groupBy?: Columns<T>;
-  readonly aggregate?: Aggregates<T>;
+  readonly groupBy?: Groups;
+  readonly aggregate?: Tells;
 }
 
 /** A query for groups of documents: by some members, or with one row for all. */
-export type GroupQuery<T = unknown> = GroupMembers<T> &
-  ({ readonly groupBy: Columns<T> } | { readonly aggregate: Aggregates<T> });
+export type GroupQuery<T = unknown, Name = string, Groups = Columns<T>, Tells = Aggregates<T>> = GroupMembers<
+  T,
+  Name,
+  Groups,
+  Tells
+> &
+  ({ readonly groupBy: Groups } | { readonly aggregate: Tells });
 
 /** Any query. */
-export type Query<T = unknown> = DocumentQuery<T> | ProjectionQuery<T> | DistinctQuery<T> | GroupQuery<T>;
+export type Query<T = unknown, Name = string> =
+  | DocumentQuery<T, Name>
+  | ProjectionQuery<T, Name>
+  | DistinctQuery<T, Name>
+  | GroupQuery<T, Name>;
 
-/** What `query` returns for a query. */
-export type RowsOf<Q, T = Decoded> = Q extends { readonly distinct: true }
-  ? Row[]
-  : Q extends { readonly groupBy: readonly unknown[] } | { readonly aggregate: object }
-    ? Row[]
-    : Q extends { readonly select: readonly unknown[] }
-      ? Keyed<Row>[]
-      : Keyed<T>[];
+/** The members of a row, by the paths or the names that they were asked for with. What is absent or null is left out. */
+export type Selected<T, Columns> = Merged<
+  { [Name in SureColumn<T, Columns>]: NonNullable<At<T, Columns[Name]>> } & {
+    [Name in Exclude<keyof Columns & string, SureColumn<T, Columns>>]?: NonNullable<At<T, Columns[Name]>>;
+  }
+>;
+
+type SureColumn<T, Columns> = {
+  [Name in keyof Columns & string]: IsSure<Reached<T, Columns[Name]>> extends true ? Name : never;
+}[keyof Columns & string];
+
+type IsSure<V> = unknown extends V ? false : [Extract<V, null | undefined>] extends [never] ? true : false;
+
+type Merged<T> = { [Name in keyof T]: T[Name] };
+
+/** What aggregates give: counts and sums always, the others where something has a value. */
+export type Aggregated<T, A> = {
+  -readonly [Name in keyof A as A[Name] extends { readonly op: 'count' | 'sum' }
+    ? Name
+    : never]: A[Name] extends {
+    readonly op: 'count';
+  }
+    ? number
+    : number | bigint;
+} & {
+  -readonly [Name in keyof A as A[Name] extends { readonly op: 'count' | 'sum' }
+    ? never
+    : Name]?: A[Name] extends {
+    readonly op: 'avg';
+  }
+    ? number
+    : A[Name] extends { readonly field: infer Path }
+      ? NonNullable<At<T, Path>>
+      : never;
+};
+
+/** The row of columns that are written out; of others, and of documents that nobody knows, any row. */
+export type Projected<T, Selects> =
+  IsLoose<T> extends true ? Row : IsWritten<Selects> extends true ? Selected<T, Written<Selects>> : Row;
+
+/** The row of a group, as far as groups and aggregates are written out. */
+export type Grouped<T, Groups, Tells> =
+  IsLoose<T> extends true
+    ? Row
+    : IsWritten<Groups> extends true
+      ? string extends keyof Tells
+        ? Selected<T, Written<Groups>>
+        : Merged<Selected<T, Written<Groups>> & Aggregated<T, Tells>>
+      : string extends keyof Tells
+        ? Row
+        : Merged<Aggregated<T, Tells>>;
+
+/** A list of an unknown length is some columns, and not these. */
+type IsWritten<Selects> = Selects extends readonly unknown[]
+  ? number extends Selects['length']
+    ? false
+    : true
+  : false;
+
+type Written<Selects> = Selects extends readonly (infer Column)[]
+  ? {
+      [C in Column as C extends { readonly as: infer Name extends string }
+        ? Name
+        : C extends string
+          ? C
+          : never]: C extends { readonly field: infer Path } ? Path : C;
+    }
+  : never;
+
+/** What `query` returns for a query of a database with a schema, or without one. */
+export type RowsOf<Q, Schema = AnySchema> = Q extends { readonly table: infer Name }
+  ? RowsIn<Q, DocumentOf<Schema, Name>, KeyOf<Schema, Name>>
+  : never;
+
+type RowsIn<Q, T, K> = Q extends { readonly distinct: true; readonly select: infer Selects }
+  ? Projected<T, Selects>[]
+  : Q extends { readonly groupBy: infer Groups; readonly aggregate: infer Tells }
+    ? Grouped<T, Groups, Tells>[]
+    : Q extends { readonly groupBy: infer Groups }
+      ? Projected<T, Groups>[]
+      : Q extends { readonly aggregate: infer Tells }
+        ? Grouped<T, never[], Tells>[]
+        : Q extends { readonly select: infer Selects }
+          ? Keyed<Projected<T, Selects>, K>[]
+          : Keyed<T, K>[];
 
 /** Some rows of a query. */
 export interface Page<R> {

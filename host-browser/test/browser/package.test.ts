@@ -1,7 +1,7 @@
 /** How the package is found and loaded: bundled, with a wrong type for the module, on old engines, in Node. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -13,6 +13,9 @@ import { packageRoot, project } from './projects.ts';
 
 test('the_types_satisfy_a_strict_project', async (t) => {
   const directory = await project(t, 'bundled');
+  // What `npm run check` asks of the sources, the types that are published must say too.
+  const schema = await readFile(join(packageRoot, 'test/types/schema.ts'), 'utf8');
+  await writeFile(join(directory, 'schema.ts'), schema.replace('../../src/index.ts', 'cu-db'));
   for (const [module, resolution] of [
     ['esnext', 'bundler'],
     ['nodenext', 'nodenext'],
@@ -20,7 +23,16 @@ test('the_types_satisfy_a_strict_project', async (t) => {
     const options = ['--noEmit', '--strict', '--target', 'es2022', '--lib', 'es2022,dom', '--types', ''];
     execFileSync(
       join(packageRoot, 'node_modules/.bin/tsc'),
-      [...options, '--module', module, '--moduleResolution', resolution, 'main.ts', 'compatible.ts'],
+      [
+        ...options,
+        '--module',
+        module,
+        '--moduleResolution',
+        resolution,
+        'main.ts',
+        'compatible.ts',
+        'schema.ts',
+      ],
       { cwd: directory, stdio: 'inherit' },
     );
   }

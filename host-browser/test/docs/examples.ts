@@ -6,10 +6,11 @@ export interface Section {
   readonly code: string;
 }
 
-/** The JavaScript of each section that has any, with the section's title. */
-export function sections(text: string): Section[] {
+/** The JavaScript, or the TypeScript, of each section that has any, with the section's title. */
+export function sections(text: string, language: 'js' | 'ts' = 'js'): Section[] {
   return text.split(/^(?=##? )/m).flatMap((section) => {
-    const blocks = [...section.matchAll(/^```js\n(.*?)^```$/gms)].map(([, code]) => code!);
+    const fences = new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'gms');
+    const blocks = [...section.matchAll(fences)].map(([, code]) => code!);
     return blocks.length === 0 ? [] : [{ title: /^#+ (.*)/.exec(section)![1]!, code: blocks.join('\n') }];
   });
 }

@@ -3,8 +3,13 @@
  * database; what `console.log` is given must be what the comment on its line, or on the lines behind it, says.
  */
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { test } from 'node:test';
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { transformSync } from 'esbuild';
 import { SUGGESTIONS } from '../../src/enhanced/errors.ts';
 import * as cu from '../../src/index.ts';
 import { comments, logs, sections } from '../docs/examples.ts';
@@ -23,26 +28,59 @@ const AsyncFunction = Object.getPrototypeOf(async () => {}).constructor as new (
 for (const path of documents) {
   const text = await readFile(new URL(path, import.meta.url), 'utf8').catch(() => '');
   for (const { title, code } of sections(text)) {
-    test(`${path.replace(/^.*\//, '')}: ${title}`, async () => {
-      const logged: unknown[] = [];
-      const inMemory = (name: string, options?: cu.OpenOptions) =>
-        cu.open(name, { ...options, storage: 'memory' });
-      const exports: Record<string, unknown> = { ...cu, open: inMemory };
-      const body = code.replace(/^import .*$/gm, '');
-      const run = new AsyncFunction('console', ...Object.keys(exports), body);
-      await run({ log: (value: unknown) => logged.push(value) }, ...Object.values(exports));
-      const expected = comments(code);
-      assert.deepEqual(logged, expected);
-      assert.equal(expected.length, logs(code), 'each has its comment');
+    test(`${path.replace(/^.*\//, '')}: ${title}`, () => doesWhatItSays(code, code));
+  }
+}
+
+/** Runs an example, whose comments may have more than what is left of it to run. */
+async function doesWhatItSays(code: string, runnable: string): Promise<void> {
+  const logged: unknown[] = [];
+  const inMemory = (name: string, options?: cu.OpenOptions) =>
+    cu.open(name, { ...options, storage: 'memory' });
+  const exports: Record<string, unknown> = { ...cu, open: inMemory };
+  const body = runnable.replace(/^import .*$/gm, '');
+  const run = new AsyncFunction('console', ...Object.keys(exports), body);
+  await run({ log: (value: unknown) => logged.push(value) }, ...Object.values(exports));
+  const expected = comments(code);
+  assert.deepEqual(logged, expected);
+  assert.equal(expected.length, logs(code), 'each has its comment');
+}
+
+/** The documents whose TypeScript is whole programs. */
+const typed = ['../../../docs/javascript.md'];
+
+for (const path of typed) {
+  for (const { title, code } of sections(await readFile(new URL(path, import.meta.url), 'utf8'), 'ts')) {
+    test(`${path.replace(/^.*\//, '')}, in TypeScript: ${title}`, async (t) => {
+      await compiles(t, code);
+      await doesWhatItSays(code, transformSync(code, { loader: 'ts' }).code);
     });
   }
+}
+
+/** Compiles a program against the package's sources, as strictly as they are. */
+async function compiles(t: TestContext, code: string): Promise<void> {
+  const root = fileURLToPath(new URL('../..', import.meta.url));
+  const directory = await mkdtemp(join(tmpdir(), 'cu-example-'));
+  t.after(() => rm(directory, { recursive: true }));
+  const write = (name: string, content: string) => writeFile(join(directory, name), content);
+  await write('example.ts', `${code}\nexport {};\n`);
+  await write('package.json', '{ "type": "module" }');
+  const compilerOptions = {
+    paths: { 'cu-db': [join(root, 'src/index.ts')] },
+    typeRoots: [join(root, 'node_modules/@types')],
+    noUnusedLocals: false,
+  };
+  const config = { extends: join(root, 'tsconfig.json'), compilerOptions, include: ['example.ts'] };
+  await write('tsconfig.json', JSON.stringify(config));
+  execFileSync(join(root, 'node_modules/.bin/tsc'), ['-p', directory], { stdio: 'inherit' });
 }
 
 test('the_documents_have_examples', async () => {
   const texts = await Promise.all(
     documents.map((path) => readFile(new URL(path, import.meta.url), 'utf8').catch(() => '')),
   );
-  assert.ok(texts.flatMap(sections).length >= 4);
+  assert.ok(texts.flatMap((text) => sections(text)).length >= 4);
 });
 
 test('the_tests_and_codes_that_compatibility_names_are_those_that_there_are', async () => {
