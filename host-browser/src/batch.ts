@@ -155,14 +155,17 @@ export interface BatchOptions {
   readonly durability?: Durability;
 }
 
-/** A batch with one of these is applied in chunks, with the page's turn between them; it is still one transaction. */
+/**
+ * With `chunk`, `onProgress` or `durability`, a batch is applied in chunks, with the page's turn between them, and so it is with a signal if it is
+ * longer than a chunk. It is still one transaction.
+ */
 export interface StreamOptions extends BatchOptions {
   /** How many operations a chunk has; 1,000 by default. */
   readonly chunk?: number;
   /** Told after each chunk, and before the commit. */
   readonly onProgress?: (progress: BatchProgress) => void;
   /** Ends the batch, which then rejects with `cancelled`, with nothing written. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 interface ComponentOutcome {

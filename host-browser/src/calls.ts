@@ -20,6 +20,7 @@ import {
   type Limits,
   type LimitsInForce,
   limitsInForce,
+  type SignalOptions,
   whole,
 } from './options.ts';
 import { type Documents, documents, type Runner } from './query/builder.ts';
@@ -43,7 +44,7 @@ import type {
 } from './query/queries.ts';
 import type { AnySchema, Declared, Document, DocumentOf, KeyOf, TableName } from './schema.ts';
 import type { Durability } from './store/journal.ts';
-import { applyChunks, type Operations as Stream } from './stream.ts';
+import { applyChunks, CHUNK, type Operations as Stream } from './stream.ts';
 import type { Key, ScanOptions, Stats, TableInfo } from './types.ts';
 
 /** How many rows one step of `scan` and of `iterate` fetches. */
@@ -52,8 +53,8 @@ const PAGE_SIZE = 1000;
 /** An index, or only its field or its fields. */
 type IndexFor<T> = IndexDefinition<T> | (PathOf<T> & string) | readonly PathOf<T>[];
 
-/** How durable a commit is. */
-export interface TransactionOptions {
+/** How durable a commit is, and a signal for all calls that it is about. */
+export interface TransactionOptions extends SignalOptions {
   /** By default as the database's are. */
   readonly durability?: Durability;
 }
@@ -72,9 +73,10 @@ export abstract class Calls<Schema = AnySchema> extends LuaCalls {
   async get<T = Declared, Name extends TableName<Schema> = TableName<Schema>>(
     table: Name,
     key: KeyOf<Schema, Name>,
+    options?: SignalOptions,
   ): Promise<Document<Schema, Name, T> | undefined>;
-  async get(table: string, key: Key): Promise<unknown> {
-    const document = await this.raw.documents.get(checkText(table, 'table'), componentKey(key));
+  async get(table: string, key: Key, options?: SignalOptions): Promise<unknown> {
+    const document = await this.on(options).documents.get(checkText(table, 'table'), componentKey(key));
     return document === undefined ? undefined : decode(document);
   }
 
@@ -85,24 +87,36 @@ export abstract class Calls<Schema = AnySchema> extends LuaCalls {
     value: unknown extends DocumentOf<Schema, Name, unknown>
       ? T & Storable<T>
       : DocumentOf<Schema, Name> & Storable<DocumentOf<Schema, Name>>,
+    options?: SignalOptions,
   ): Promise<void>;
-  async put(table: string, key: Key, value: unknown): Promise<void> {
-    await this.raw.documents.put(checkText(table, 'table'), componentKey(key), encode(value as Value));
+  async put(table: string, key: Key, value: unknown, options?: SignalOptions): Promise<void> {
+    await this.on(options).documents.put(
+      checkText(table, 'table'),
+      componentKey(key),
+      encode(value as Value),
+    );
   }
 
   /** Deletes a document; false if there was none. */
-  async delete<Name extends TableName<Schema>>(table: Name, key: KeyOf<Schema, Name>): Promise<boolean>;
-  async delete(table: string, key: Key): Promise<boolean> {
-    return this.raw.documents.delete(checkText(table, 'table'), componentKey(key));
+  async delete<Name extends TableName<Schema>>(
+    table: Name,
+    key: KeyOf<Schema, Name>,
+    options?: SignalOptions,
+  ): Promise<boolean>;
+  async delete(table: string, key: Key, options?: SignalOptions): Promise<boolean> {
+    return this.on(options).documents.delete(checkText(table, 'table'), componentKey(key));
   }
 
   /** The documents in the order of the keys, undefined where there is none. */
   async getMany<T = Declared, Name extends TableName<Schema> = TableName<Schema>>(
     table: Name,
     keys: readonly KeyOf<Schema, Name>[],
+    options?: SignalOptions,
   ): Promise<(Document<Schema, Name, T> | undefined)[]>;
-  async getMany(table: string, keys: readonly Key[]): Promise<unknown[]> {
-    const documents = list(await this.raw.documents.getMany(checkText(table, 'table'), encode(keys, 'keys')));
+  async getMany(table: string, keys: readonly Key[], options?: SignalOptions): Promise<unknown[]> {
+    const documents = list(
+      await this.on(options).documents.getMany(checkText(table, 'table'), encode(keys, 'keys')),
+    );
     return documents.map((document) => (document === null ? undefined : document));
   }
 
@@ -120,7 +134,7 @@ export abstract class Calls<Schema = AnySchema> extends LuaCalls {
     const backward = options.backward ?? false;
     let left = options.limit === undefined ? Infinity : Number(whole(options.limit, 'limit'));
     while (left > 0) {
-      const page = await this.raw.documents.scan(checkText(table, 'table'), {
+      const page = await this.on(options).documents.scan(checkText(table, 'table'), {
         ...(start !== undefined && { start }),
         ...(end !== undefined && { end }),
         backward,
@@ -166,22 +180,34 @@ export abstract class Calls<Schema = AnySchema> extends LuaCalls {
   async apply(given: object, options: StreamOptions = {}): Promise<unknown[]> {
     const operations = given as Stream;
     const { mode, chunk, onProgress, signal, durability } = options;
-    const isWhole = Array.isArray(operations) && !chunk && !onProgress && !signal && !durability;
-    if (isWhole) return this.#applyWhole(operations, mode);
+    if (Array.isArray(operations) && !chunk && !onProgress && !durability) {
+      const isShort = operations.length <= CHUNK || this.heeded(signal) === undefined;
+      if (isShort) return this.#applyWhole(operations, mode, signal);
+    }
     if (!isIterable(operations)) {
       const message = 'operations must be an array, or something else that gives operations one by one.';
       throw new CuError('invalid-argument', message, { place: 'operations' });
     }
     return this.together(
-      (calls) => applyChunks(operations, options, (chunk) => calls.#applyWhole(chunk, mode)),
+      (calls) => applyChunks(operations, options, (chunk) => calls.#applyWhole(chunk, mode, signal)),
       // What comes bit by bit comes once.
-      { ...(durability && { durability }), ...(!Array.isArray(operations) && { attempts: 1 }) },
+      {
+        signal: this.heeded(signal),
+        ...(durability && { durability }),
+        ...(!Array.isArray(operations) && { attempts: 1 }),
+      },
     );
   }
 
-  async #applyWhole(operations: readonly Operation[], mode: BatchOptions['mode']): Promise<unknown[]> {
+  async #applyWhole(
+    operations: readonly Operation[],
+    mode: BatchOptions['mode'],
+    signal: AbortSignal | undefined,
+  ): Promise<unknown[]> {
     const batch = mode === undefined ? operations : { operations, mode };
-    const results = list(await this.raw.documents.apply(encode(batch as unknown as Value, 'operations')));
+    const results = list(
+      await this.on({ signal }).documents.apply(encode(batch as unknown as Value, 'operations')),
+    );
     return mode === 'best-effort' ? results.map((result) => outcomeOf(result as never)) : results;
   }
 
@@ -189,14 +215,14 @@ export abstract class Calls<Schema = AnySchema> extends LuaCalls {
   protected abstract together<T>(work: (calls: Calls) => Promise<T>, options: RetryOptions): Promise<T>;
 
   /** The tables that exist, by name. */
-  async tables(): Promise<TableInfo[]> {
-    const tables = await this.raw.tables.list();
+  async tables(options?: SignalOptions): Promise<TableInfo[]> {
+    const tables = await this.on(options).tables.list();
     return tables.map(({ name, documents, indexes }) => ({ name, documents: Number(documents), indexes }));
   }
 
   /** Removes a table with its documents, functions and indexes; false if there was none. */
-  async dropTable(table: TableName<Schema>): Promise<boolean> {
-    return this.raw.tables.drop(checkText(table, 'table'));
+  async dropTable(table: TableName<Schema>, options?: SignalOptions): Promise<boolean> {
+    return this.on(options).tables.drop(checkText(table, 'table'));
   }
 
   /**
@@ -224,25 +250,38 @@ export abstract class Calls<Schema = AnySchema> extends LuaCalls {
           : definition;
     checkText(table, 'table');
     if (options === undefined) {
-      return indexInfo(await this.raw.indexes.create(table, encode(full as unknown as Value, 'definition')));
+      return indexInfo(
+        await this.on(options).indexes.create(table, encode(full as unknown as Value, 'definition')),
+      );
     }
     const inSteps = encode({ ...full, background: true } as unknown as Value, 'definition');
-    return indexInfo(await buildIndex(this.raw.indexes, table, inSteps, options));
+    this.on(options);
+    const { onProgress } = options;
+    const signal = this.heeded(options.signal);
+    // Not as calls that can be taken back: what is begun has to be removed.
+    return indexInfo(await buildIndex(this.raw.indexes, table, inSteps, { signal, onProgress }));
   }
 
   /** Removes an index; false if there was none. */
-  async dropIndex(table: TableName<Schema>, name: string): Promise<boolean> {
-    return dropIndex(this.raw.indexes, checkText(table, 'table'), checkText(name, 'name'));
+  async dropIndex(table: TableName<Schema>, name: string, options?: SignalOptions): Promise<boolean> {
+    return dropIndex(this.on(options).indexes, checkText(table, 'table'), checkText(name, 'name'));
   }
 
   /** The indexes of a table. */
-  async indexes(table: TableName<Schema>): Promise<IndexInfo[]> {
-    return (await this.raw.indexes.list(checkText(table, 'table'))).map(indexInfo);
+  async indexes(table: TableName<Schema>, options?: SignalOptions): Promise<IndexInfo[]> {
+    return (await this.on(options).indexes.list(checkText(table, 'table'))).map(indexInfo);
   }
 
   /** What an index holds, in numbers. */
-  async indexStatistics(table: TableName<Schema>, name: string): Promise<IndexStatistics> {
-    const statistics = await this.raw.indexes.statistics(checkText(table, 'table'), checkText(name, 'name'));
+  async indexStatistics(
+    table: TableName<Schema>,
+    name: string,
+    options?: SignalOptions,
+  ): Promise<IndexStatistics> {
+    const statistics = await this.on(options).indexes.statistics(
+      checkText(table, 'table'),
+      checkText(name, 'name'),
+    );
     return decode(statistics) as unknown as IndexStatistics;
   }
 
@@ -260,6 +299,7 @@ export abstract class Calls<Schema = AnySchema> extends LuaCalls {
    */
   async query<T = Declared, Name extends TableName<Schema> = TableName<Schema>>(
     query: DocumentQuery<Given<Document<Schema, Name, T, unknown>>, Name>,
+    options?: SignalOptions,
   ): Promise<Keyed<Document<Schema, Name, T>, KeyOf<Schema, Given<Name>>>[]>;
   async query<
     T = Declared,
@@ -269,6 +309,7 @@ export abstract class Calls<Schema = AnySchema> extends LuaCalls {
     >,
   >(
     query: ProjectionQuery<Given<Document<Schema, Name, T, unknown>>, Name, Selects>,
+    options?: SignalOptions,
   ): Promise<Keyed<Projected<Document<Schema, Name, T>, Selects>, KeyOf<Schema, Given<Name>>>[]>;
   async query<
     T = Declared,
@@ -278,6 +319,7 @@ export abstract class Calls<Schema = AnySchema> extends LuaCalls {
     >,
   >(
     query: DistinctQuery<Given<Document<Schema, Name, T, unknown>>, Name, Selects>,
+    options?: SignalOptions,
   ): Promise<Projected<Document<Schema, Name, T>, Selects>[]>;
   async query<
     T = Declared,
@@ -290,17 +332,20 @@ export abstract class Calls<Schema = AnySchema> extends LuaCalls {
     >,
   >(
     query: GroupQuery<Given<Document<Schema, Name, T, unknown>>, Name, Groups, Tells>,
+    options?: SignalOptions,
   ): Promise<Grouped<Document<Schema, Name, T>, Groups, Tells>[]>;
   async query<T = Declared, Name extends TableName<Schema> = TableName<Schema>>(
     query: Query<Given<Document<Schema, Name, T, unknown>>, Name>,
+    options?: SignalOptions,
   ): Promise<unknown[]>;
-  async query(query: object): Promise<unknown[]> {
-    return list(await this.raw.queries.run(queryBytes(query)));
+  async query(query: object, options?: SignalOptions): Promise<unknown[]> {
+    return list(await this.on(options).queries.run(queryBytes(query)));
   }
 
   /** Some rows of a query, at most its `limit`, and where the next page begins. */
   async page<T = Declared, Name extends TableName<Schema> = TableName<Schema>>(
     query: DocumentQuery<Given<Document<Schema, Name, T, unknown>>, Name>,
+    options?: SignalOptions,
   ): Promise<Page<Keyed<Document<Schema, Name, T>, KeyOf<Schema, Given<Name>>>>>;
   async page<
     T = Declared,
@@ -310,16 +355,18 @@ export abstract class Calls<Schema = AnySchema> extends LuaCalls {
     >,
   >(
     query: ProjectionQuery<Given<Document<Schema, Name, T, unknown>>, Name, Selects>,
+    options?: SignalOptions,
   ): Promise<Page<Keyed<Projected<Document<Schema, Name, T>, Selects>, KeyOf<Schema, Given<Name>>>>>;
   async page<T = Declared, Name extends TableName<Schema> = TableName<Schema>>(
     query: Query<Given<Document<Schema, Name, T, unknown>>, Name>,
+    options?: SignalOptions,
   ): Promise<Page<unknown>>;
-  async page(query: object): Promise<Page<unknown>> {
-    return this.#page(query);
+  async page(query: object, options?: SignalOptions): Promise<Page<unknown>> {
+    return this.#page(query, options);
   }
 
-  async #page(query: object): Promise<Page<unknown>> {
-    const { rows, next } = await this.raw.queries.page(queryBytes(query));
+  async #page(query: object, options?: SignalOptions): Promise<Page<unknown>> {
+    const { rows, next } = await this.on(options).queries.page(queryBytes(query));
     return { rows: list(rows), next };
   }
 
@@ -355,18 +402,18 @@ export abstract class Calls<Schema = AnySchema> extends LuaCalls {
   ): AsyncGenerator<unknown, void, void>;
   async *iterate(
     given: object,
-    { pageSize = PAGE_SIZE }: IterateOptions = {},
+    { pageSize = PAGE_SIZE, signal }: IterateOptions = {},
   ): AsyncGenerator<unknown, void, void> {
     const query = given as Query;
     if (query.distinct || query.groupBy || query.aggregate) {
-      yield* list(await this.raw.queries.run(queryBytes(query)));
+      yield* list(await this.on({ signal }).queries.run(queryBytes(query)));
       return;
     }
     const size = Number(whole(pageSize, 'pageSize', 1n, 2n ** 32n));
     let left = query.limit ?? Infinity;
     let at: Pick<Query, 'after' | 'offset'> = {};
     while (left > 0) {
-      const { rows, next } = await this.#page({ ...query, ...at, limit: Math.min(left, size) });
+      const { rows, next } = await this.#page({ ...query, ...at, limit: Math.min(left, size) }, { signal });
       yield* rows;
       if (next === undefined) return;
       left -= rows.length;
@@ -377,17 +424,19 @@ export abstract class Calls<Schema = AnySchema> extends LuaCalls {
   /** How many rows a query asks for. */
   async count<T = Declared, Name extends TableName<Schema> = TableName<Schema>>(
     query: Query<Given<Document<Schema, Name, T, unknown>>, Name>,
+    options?: SignalOptions,
   ): Promise<number>;
-  async count(query: object): Promise<number> {
-    return Number(await this.raw.queries.count(queryBytes(query)));
+  async count(query: object, options?: SignalOptions): Promise<number> {
+    return Number(await this.on(options).queries.count(queryBytes(query)));
   }
 
   /** How a query would find its documents. */
   async explain<T = Declared, Name extends TableName<Schema> = TableName<Schema>>(
     query: Query<Given<Document<Schema, Name, T, unknown>>, Name>,
+    options?: SignalOptions,
   ): Promise<Plan>;
-  async explain(query: object): Promise<Plan> {
-    return decode(await this.raw.queries.explain(queryBytes(query))) as unknown as Plan;
+  async explain(query: object, options?: SignalOptions): Promise<Plan> {
+    return decode(await this.on(options).queries.explain(queryBytes(query))) as unknown as Plan;
   }
 
   /**
@@ -406,22 +455,22 @@ export abstract class Calls<Schema = AnySchema> extends LuaCalls {
     return documents(this as unknown as Runner, checkText(name, 'table'));
   }
 
-  async stats(): Promise<Stats> {
-    return decode(await this.raw.admin.stats()) as unknown as Stats;
+  async stats(options?: SignalOptions): Promise<Stats> {
+    return decode(await this.on(options).admin.stats()) as unknown as Stats;
   }
 
   /** The limits in force for calls that do not say otherwise. */
-  async limits(): Promise<LimitsInForce> {
-    return limitsInForce(await this.raw.admin.limits());
+  async limits(options?: SignalOptions): Promise<LimitsInForce> {
+    return limitsInForce(await this.on(options).admin.limits());
   }
 
   /** Sets the limits of the database, all of them: what is absent goes back to its default. */
-  async setLimits(limits: Limits): Promise<void> {
-    await this.raw.admin.setLimits(componentLimits(limits));
+  async setLimits(limits: Limits, options?: SignalOptions): Promise<void> {
+    await this.on(options).admin.setLimits(componentLimits(limits));
   }
 
   /** SHA-256 over everything the database holds; equal states have equal digests everywhere. */
-  async digest(): Promise<Uint8Array> {
-    return this.raw.admin.digest();
+  async digest(options?: SignalOptions): Promise<Uint8Array> {
+    return this.on(options).admin.digest();
   }
 }

@@ -24,7 +24,14 @@ import { loadMain } from './engine/main.ts';
 import { CuError } from './errors.ts';
 import { interruptible } from './interruptible.ts';
 import { Live, type LiveOptions } from './live.ts';
-import { checkDurability, checkName, checkOptions, type OpenOptions, whole } from './options.ts';
+import {
+  checkDurability,
+  checkName,
+  checkOptions,
+  type OpenOptions,
+  type SignalOptions,
+  whole,
+} from './options.ts';
 import { printer } from './print.ts';
 import type { Given } from './query/paths.ts';
 import type {
@@ -39,7 +46,6 @@ import type {
   ProjectionQuery,
   Query,
 } from './query/queries.ts';
-import { type Raw, rawExports } from './raw.ts';
 import type { AnySchema, Declared, Document, KeyOf, TableName } from './schema.ts';
 import * as idb from './store/idb.ts';
 import type { StorageInfo } from './store/journal.ts';
@@ -96,15 +102,12 @@ function connect(name: string, options: OpenOptions): Promise<Connection> {
 export class Database<Schema = AnySchema> extends Calls<Schema> {
   readonly name: string;
   readonly #connection: Connection;
-  readonly #reading: Raw;
 
   /** @internal */
   constructor(name: string, connection: Connection) {
-    const reading = rawExports(connection, 'read');
-    super(rawExports(connection), reading);
+    super(connection);
     this.name = name;
     this.#connection = connection;
-    this.#reading = reading;
   }
 
   /**
@@ -113,7 +116,8 @@ export class Database<Schema = AnySchema> extends Calls<Schema> {
    */
   async begin(options: TransactionOptions = {}): Promise<Transaction<Schema>> {
     checkDurability(options.durability);
-    return new Transaction<Schema>(await this.#connection.begin(options.durability));
+    this.on(options);
+    return new Transaction<Schema>(await this.#connection.begin(options.durability), options);
   }
 
   /**
@@ -155,7 +159,7 @@ export class Database<Schema = AnySchema> extends Calls<Schema> {
   }
 
   /**
-   * The calls of this database, with commits of another durability.
+   * The calls of this database, with commits of another durability, or with a signal for all of them.
    *
    * ```ts
    * await db.with({ durability: 'strict' }).put('orders', id, order); // on disk now
@@ -163,8 +167,7 @@ export class Database<Schema = AnySchema> extends Calls<Schema> {
    */
   with(options: TransactionOptions): Calls<Schema> {
     checkDurability(options.durability);
-    const raw = rawExports(this.#connection, undefined, options.durability);
-    return new View(this, raw, this.#reading, options);
+    return new View(this, this.#connection, options);
   }
 
   protected override together<T>(work: (calls: Calls) => Promise<T>, options: RetryOptions): Promise<T> {
@@ -233,18 +236,21 @@ export class Database<Schema = AnySchema> extends Calls<Schema> {
    * Switches the change feed on, or changes its settings, all of them. It is off at first, and costs each write
    * about as much as an index does.
    */
-  async configureFeed(settings: FeedSettings<TableName<Schema>> = {}): Promise<void> {
-    await this.raw.changes.configure(encode(settings as Value, 'settings'));
+  async configureFeed(
+    settings: FeedSettings<TableName<Schema>> = {},
+    options?: SignalOptions,
+  ): Promise<void> {
+    await this.on(options).changes.configure(encode(settings as Value, 'settings'));
   }
 
   /** Switches the change feed off, and deletes what it has. */
-  async dropFeed(): Promise<void> {
-    await this.raw.changes.configure(undefined);
+  async dropFeed(options?: SignalOptions): Promise<void> {
+    await this.on(options).changes.configure(undefined);
   }
 
   /** What the change feed keeps, and how far it goes. Rejects with `out-of-date` if it is off. */
-  async feed(): Promise<FeedInfo> {
-    const { settings, newest, oldest, next } = await this.#readFeed<FeedInfo>({});
+  async feed(options?: SignalOptions): Promise<FeedInfo> {
+    const { settings, newest, oldest, next } = await this.#readFeed<FeedInfo>({}, options);
     return { settings, newest, oldest, next };
   }
 
@@ -254,9 +260,10 @@ export class Database<Schema = AnySchema> extends Calls<Schema> {
    */
   async changes<T = Declared, Name extends TableName<Schema> = TableName<Schema>>(
     request: ChangeRequest<Given<Document<Schema, Name, T, unknown>>, Name> & { after: Position },
+    options?: SignalOptions,
   ): Promise<ChangePage<Document<Schema, Name, T>, TableChange<Schema, Name, T>>>;
-  async changes(request: object): Promise<unknown> {
-    return this.#readFeed<ChangePage>({ ...request, cursors: true });
+  async changes(request: object, options?: SignalOptions): Promise<unknown> {
+    return this.#readFeed<ChangePage>({ ...request, cursors: true }, options);
   }
 
   /**
@@ -293,8 +300,8 @@ export class Database<Schema = AnySchema> extends Calls<Schema> {
     }
   }
 
-  async #readFeed<R>(request: object): Promise<R> {
-    return decode(await this.raw.changes.read(encode(request as Value, 'request'))) as R;
+  async #readFeed<R>(request: object, options?: SignalOptions): Promise<R> {
+    return decode(await this.on(options).changes.read(encode(request as Value, 'request'))) as R;
   }
 
   /**
@@ -374,8 +381,8 @@ class View<Schema> extends Calls<Schema> {
   readonly #database: Database<Schema>;
   readonly #options: TransactionOptions;
 
-  constructor(database: Database<Schema>, raw: Raw, reading: Raw, options: TransactionOptions) {
-    super(raw, reading);
+  constructor(database: Database<Schema>, connection: Connection, options: TransactionOptions) {
+    super(connection, options);
     this.#database = database;
     this.#options = options;
   }

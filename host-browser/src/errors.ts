@@ -208,6 +208,11 @@ export function further(error: CuError, operations: number): CuError {
   return new CuError(code, message, { place, limit, maximum, traceback, details, cause: error });
 }
 
+/** The error for a call whose signal is raised. */
+export function cancelledBy(signal: AbortSignal): CuError {
+  return new CuError('cancelled', MESSAGES.cancelled!, { cause: signal.reason });
+}
+
 /** Throws `cancelled` once the signal is raised. */
 export function stopIfAsked(signal: AbortSignal | undefined, what: string): void {
   if (signal?.aborted) {

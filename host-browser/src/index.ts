@@ -40,8 +40,8 @@ export type { HostFunctions } from './engine/host.ts';
 export { CuError, type ErrorCode, type ErrorInfo, type LimitName } from './errors.ts';
 export type { HistogramPart, IndexOptions, IndexProgress, IndexStatistics } from './indexes.ts';
 export type { Live, LiveOptions } from './live.ts';
-export type { CallOptions, Limits, LimitsInForce, OpenOptions } from './options.ts';
-export type { Documents, Groups, Ordering, Rows } from './query/builder.ts';
+export type { CallOptions, Limits, LimitsInForce, OpenOptions, SignalOptions } from './options.ts';
+export type { Documents, ExplainOptions, Groups, Ordering, Rows } from './query/builder.ts';
 export type { Condition, LuaPredicate, Operator, Range, TypeName } from './query/conditions.ts';
 export type { FieldPath, PathOf } from './query/paths.ts';
 export type {

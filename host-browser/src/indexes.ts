@@ -14,9 +14,9 @@ export interface IndexProgress {
 /** With either of them, an index is built in steps; calls that are made meanwhile come in between. */
 export interface IndexOptions {
   /** Ends the work, which then rejects with `cancelled` and leaves nothing of the index. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Told after each step of some thousand documents. */
-  readonly onProgress?: (progress: IndexProgress) => void;
+  readonly onProgress?: ((progress: IndexProgress) => void) | undefined;
 }
 
 /** What an index holds, in numbers. */

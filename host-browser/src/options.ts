@@ -43,8 +43,17 @@ export interface OpenOptions {
   readonly module?: WebAssembly.Module;
 }
 
+/** What each call takes that asks the database for something. */
+export interface SignalOptions {
+  /**
+   * Takes the call back if it is raised before the call's turn; then the call rejects with `cancelled`, and has done nothing. One that
+   * runs already goes on to its end, and what it writes is written; only one that just reads rejects at once.
+   */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** How Lua code runs; see `call-options` in `wit/database.wit`. Everything has a default. */
-export interface CallOptions {
+export interface CallOptions extends SignalOptions {
   /** What a traceback calls the source; by default `eval`. */
   readonly chunkName?: string;
   /** At most so many Lua instructions; by default the database's limit, as for those that follow. */

@@ -38,8 +38,13 @@ const MODES: { readonly [Interface in keyof Engine]: { readonly [Name in keyof E
 
 type Export = (...args: unknown[]) => unknown;
 
-/** The raw exports; with a mode or a durability, all of them run in it. */
-export function rawExports(exports: Exports, mode?: Mode, durability?: Durability): Raw {
+/** The raw exports; with a mode, a durability or a signal, all of them run with it. */
+export function rawExports(
+  exports: Exports,
+  mode?: Mode,
+  durability?: Durability,
+  signal?: AbortSignal,
+): Raw {
   const raw: Record<string, Record<string, Export>> = {};
   for (const [face, modes] of Object.entries(MODES)) {
     raw[face] = Object.fromEntries(
@@ -47,7 +52,7 @@ export function rawExports(exports: Exports, mode?: Mode, durability?: Durabilit
         name,
         (...args) => {
           const natural = own === 'maybe' && keepsGlobals(args) ? 'write' : own;
-          return exports.run(face, name, mode ?? natural, durability, ...args);
+          return exports.run(face, name, mode ?? natural, durability, signal, ...args);
         },
       ]),
     );

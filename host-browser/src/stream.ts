@@ -5,7 +5,7 @@ import { whole } from './options.ts';
 import { turn } from './turn.ts';
 
 /** How many operations a chunk has unless it is said. */
-const CHUNK = 1000;
+export const CHUNK = 1000;
 
 const WHAT = 'The batch';
 

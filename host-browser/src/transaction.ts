@@ -8,10 +8,9 @@
  * turn, inside of the read-write transaction that all tabs share: it takes place if the newest state would have
  * answered all that was read in the same way. So transactions are serializable, in the order of their commits.
  */
-import { Calls } from './calls.ts';
+import { Calls, type TransactionOptions } from './calls.ts';
 import type { TransactionConnection } from './connection/connection.ts';
 import { CuError } from './errors.ts';
-import { rawExports } from './raw.ts';
 import type { AnySchema } from './schema.ts';
 
 /** A state of a transaction that it can go back to. */
@@ -34,12 +33,14 @@ let savepoints = 0;
  */
 export class Transaction<Schema = AnySchema> extends Calls<Schema> {
   readonly #connection: TransactionConnection;
+  readonly #signal: AbortSignal | undefined;
   #ended = false;
 
   /** @internal */
-  constructor(connection: TransactionConnection) {
-    super(rawExports(connection), rawExports(connection, 'read'));
+  constructor(connection: TransactionConnection, { signal }: TransactionOptions) {
+    super(connection, { signal });
     this.#connection = connection;
+    this.#signal = signal;
   }
 
   /** A place to go back to, after the calls that were made before. */
@@ -66,7 +67,7 @@ export class Transaction<Schema = AnySchema> extends Calls<Schema> {
   async commit(): Promise<void> {
     if (this.#ended) throw new CuError('store-closed', 'The transaction has ended; begin another one.');
     this.#ended = true;
-    await this.#connection.commit();
+    await this.#connection.commit(this.#signal);
   }
 
   /** Ends the transaction, with nothing written. Nothing happens to one that has ended. */

@@ -1,8 +1,10 @@
 /** The words of the typed API: keys, and what is told about tables and functions. */
+import type { SignalOptions } from './options.ts';
+
 /** The key of a document. Integers come before strings, strings before bytes. */
 export type Key = number | bigint | string | Uint8Array;
 
-export interface ScanOptions<K = Key> {
+export interface ScanOptions<K = Key> extends SignalOptions {
   /** The first key that belongs to it. */
   readonly start?: K;
   /** The first key that no longer belongs to it. */

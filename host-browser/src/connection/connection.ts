@@ -8,12 +8,13 @@ import type { Mode } from '../store/transactor.ts';
 
 /** Runs exports of the component, in the order in which they were asked for. */
 export interface Exports {
-  /** `face` and `name` are those of `wit/database.wit` in camel case. */
+  /** `face` and `name` are those of `wit/database.wit` in camel case. A call that waits is taken back by the signal. */
   run(
     face: string,
     name: string,
     mode: Mode,
     durability: Durability | undefined,
+    signal: AbortSignal | undefined,
     ...args: readonly unknown[]
   ): Promise<unknown>;
 }
@@ -46,6 +47,6 @@ export interface TransactionConnection extends Exports {
   savepoint(id: number): Promise<void>;
   rollbackTo(id: number): Promise<void>;
   release(id: number): Promise<void>;
-  commit(): Promise<void>;
+  commit(signal: AbortSignal | undefined): Promise<void>;
   rollback(): Promise<void>;
 }

@@ -1,5 +1,5 @@
 /** The page's end of the line to a worker, from its start to its end. */
-import { CuError } from '../errors.ts';
+import { CuError, cancelledBy } from '../errors.ts';
 import type { Listeners, StoreOptions } from './local.ts';
 import { errorOf, Outbox, type Reply, type Request } from './protocol.ts';
 
@@ -13,6 +13,8 @@ interface Pending {
 
 export interface CallSettings {
   readonly signal?: AbortSignal | undefined;
+  /** Whether the call changes nothing: then it need not be waited for once the signal is raised. */
+  readonly isIdle?: boolean | undefined;
   readonly told?: ((progress: never) => void) | undefined;
 }
 
@@ -87,9 +89,14 @@ export class Line {
         return;
       }
       const id = this.#ids++;
-      const { signal, told } = settings ?? {};
+      const { signal, told, isIdle } = settings ?? {};
       this.#outbox.send(request(id), transfer);
-      const onAbort = signal && (() => this.#outbox.send(['cancel', id]));
+      const onAbort =
+        signal &&
+        (() => {
+          this.#outbox.send(['cancel', id]);
+          if (isIdle) this.#take(id)?.reject(cancelledBy(signal));
+        });
       this.#pending.set(id, { resolve, reject, told, signal, onAbort });
       if (signal === undefined) return;
       signal.addEventListener('abort', onAbort!);

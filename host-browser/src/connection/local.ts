@@ -92,12 +92,14 @@ class LocalExports {
     name: string,
     mode: Mode,
     durability?: Durability,
+    signal?: AbortSignal,
     ...args: readonly unknown[]
   ): Promise<unknown> {
     return this.transactor.submit(
       mode === 'maybe' && this.#once ? 'write' : mode,
       (engine) => (engine as unknown as Faces)[face]![name]!(...args),
       durability,
+      signal,
     );
   }
 }
@@ -142,7 +144,7 @@ class LocalConnection extends LocalExports implements Connection {
     const calls = Object.fromEntries(
       ['importPage', 'finishImport', 'abortImport'].map((name) => [
         name,
-        (...args: unknown[]) => this.run('archive', name, 'write', undefined, ...args),
+        (...args: unknown[]) => this.run('archive', name, 'write', undefined, undefined, ...args),
       ]),
     );
     return readArchive(archive, calls as unknown as ImportCalls, options);
@@ -183,9 +185,9 @@ class LocalTransaction extends LocalExports implements TransactionConnection {
     return this.transactor.submit('read', () => this.#fork.release(id));
   }
 
-  async commit(): Promise<void> {
+  async commit(signal?: AbortSignal): Promise<void> {
     await this.rollback();
-    await this.#database.submit('write', (_, session) => this.#fork.join(session), this.#durability);
+    await this.#database.submit('write', (_, session) => this.#fork.join(session), this.#durability, signal);
   }
 
   async rollback(): Promise<void> {

@@ -43,7 +43,7 @@ class RemoteConnection implements Connection {
   }
 
   async run(...call: Parameters<Connection['run']>): Promise<unknown> {
-    return this.#open().call(DATABASE, 'run', call);
+    return run(this.#open(), DATABASE, call);
   }
 
   async begin(durability: Durability | undefined): Promise<TransactionConnection> {
@@ -55,7 +55,7 @@ class RemoteConnection implements Connection {
 
   async newer(version: number, signal: AbortSignal): Promise<void> {
     try {
-      await this.#open().call(DATABASE, 'newer', [version], { signal });
+      await this.#open().call(DATABASE, 'newer', [version, true], { signal });
     } catch (error) {
       signal.throwIfAborted();
       // There may be one; who asks the next worker for it finds out.
@@ -83,11 +83,14 @@ class RemoteConnection implements Connection {
   }
 
   async exportArchive({ signal, onProgress }: ArchiveOptions): Promise<Blob> {
-    return this.#open().call(DATABASE, 'exportArchive', [], { signal, told: onProgress });
+    return this.#open().call(DATABASE, 'exportArchive', [signal !== undefined], { signal, told: onProgress });
   }
 
   async importArchive(archive: Blob, { signal, onProgress }: ArchiveOptions): Promise<void> {
-    return this.#open().call(DATABASE, 'importArchive', [archive], { signal, told: onProgress });
+    return this.#open().call(DATABASE, 'importArchive', [archive, signal !== undefined], {
+      signal,
+      told: onProgress,
+    });
   }
 
   async storage(): Promise<StorageInfo> {
@@ -160,7 +163,7 @@ class RemoteTransaction implements TransactionConnection {
   }
 
   run(...call: Parameters<Connection['run']>): Promise<unknown> {
-    return this.#line.call(this.#target, 'run', call);
+    return run(this.#line, this.#target, call);
   }
 
   savepoint(id: number): Promise<void> {
@@ -175,13 +178,20 @@ class RemoteTransaction implements TransactionConnection {
     return this.#line.call(this.#target, 'release', [id]);
   }
 
-  commit(): Promise<void> {
-    return this.#line.call(this.#target, 'commit', []);
+  commit(signal?: AbortSignal): Promise<void> {
+    return this.#line.call(this.#target, 'commit', [signal !== undefined], { signal });
   }
 
   rollback(): Promise<void> {
     return this.#line.call(this.#target, 'rollback', []);
   }
+}
+
+/** Runs an export in the worker. One that only reads has done nothing, wherever it is when its signal is raised. */
+function run(line: Line, target: number, call: Parameters<Connection['run']>): Promise<unknown> {
+  const [face, name, mode, durability, signal, ...args] = call;
+  const asked = [face, name, mode, durability, signal !== undefined, ...args];
+  return line.call(target, 'run', asked, { signal, isIdle: mode === 'read' });
 }
 
 function isLost(error: unknown): boolean {

@@ -55,6 +55,15 @@ class Results {
   }
 }
 
+/** Where a method takes a signal. What crosses is whether there is one. */
+const SIGNALS: { readonly [method: string]: number } = {
+  run: 4,
+  newer: 1,
+  exportArchive: 0,
+  importArchive: 1,
+  commit: 0,
+};
+
 /** Methods that a transaction or the database has for the page, by their names. */
 type Methods = Record<string, (...args: unknown[]) => Promise<unknown>>;
 
@@ -62,6 +71,7 @@ class Server {
   readonly #functions: HostFunctions | undefined;
   readonly #outbox: Outbox<Reply>;
   readonly #code = Promise.withResolvers<WebAssembly.Module>();
+  /** What ends a call that can be, until it is answered. */
   readonly #stops = new Map<number, AbortController>();
   readonly #transactions = new Map<number, TransactionConnection>();
   readonly #results = new Map<number, Results>();
@@ -91,6 +101,8 @@ class Server {
         return;
       case 'call': {
         const [, id, target, method, ...args] = request;
+        const signalAt = SIGNALS[method];
+        if (signalAt !== undefined) args[signalAt] = args[signalAt] ? this.#stop(id) : undefined;
         const connection = this.#connection;
         const result =
           connection === undefined
@@ -101,15 +113,24 @@ class Server {
     }
   }
 
+  /** The signal of a call that can be ended. */
+  #stop(id: number): AbortSignal {
+    const stop = new AbortController();
+    this.#stops.set(id, stop);
+    return stop.signal;
+  }
+
   reply(reply: Reply, transfer?: ArrayBuffer[]): void {
     this.#outbox.send(reply, transfer);
   }
 
   #answer(id: number, result: Promise<unknown>): void {
-    result.then(
-      (value) => this.reply(['done', id, value], buffersOf(value)),
-      (error: unknown) => this.reply(['failed', id, failureOf(error)]),
-    );
+    result
+      .then(
+        (value) => this.reply(['done', id, value], buffersOf(value)),
+        (error: unknown) => this.reply(['failed', id, failureOf(error)]),
+      )
+      .finally(() => this.#stops.delete(id));
   }
 
   /** Gives the database's id. */
@@ -141,14 +162,10 @@ class Server {
         this.#results.set(results, new Results(connection, query));
         return;
       }
-      case 'newer':
-        return this.#stoppable(id, (signal) => connection.newer(args[0] as number, signal));
       case 'exportArchive':
-        return this.#stoppable(id, (signal) => connection.exportArchive(this.#archiveOptions(id, signal)));
+        return connection.exportArchive(this.#archiveOptions(id, args[0]));
       case 'importArchive':
-        return this.#stoppable(id, (signal) =>
-          connection.importArchive(args[0] as Blob, this.#archiveOptions(id, signal)),
-        );
+        return connection.importArchive(args[0] as Blob, this.#archiveOptions(id, args[1]));
       default:
         return (connection as unknown as Methods)[method]!(...args);
     }
@@ -170,18 +187,11 @@ class Server {
     return (transaction as unknown as Methods)[method]!(...args);
   }
 
-  async #stoppable<T>(id: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const stop = new AbortController();
-    this.#stops.set(id, stop);
-    try {
-      return await work(stop.signal);
-    } finally {
-      this.#stops.delete(id);
-    }
-  }
-
-  #archiveOptions(id: number, signal: AbortSignal) {
-    return { signal, onProgress: (progress: unknown) => this.reply(['told', id, progress]) };
+  #archiveOptions(id: number, signal: unknown) {
+    return {
+      ...(signal instanceof AbortSignal && { signal }),
+      onProgress: (progress: unknown) => this.reply(['told', id, progress]),
+    };
   }
 }
 

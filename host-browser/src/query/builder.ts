@@ -2,6 +2,7 @@
 import type { Change, Patch } from '../batch.ts';
 import { CuError } from '../errors.ts';
 import type { Live, LiveOptions } from '../live.ts';
+import type { SignalOptions } from '../options.ts';
 import type { Key } from '../types.ts';
 import type { Condition, OperandOf, OperatorOf } from './conditions.ts';
 import type { At, PathOf, TextPath } from './paths.ts';
@@ -33,6 +34,12 @@ export interface ColumnPaths<T> {
   readonly [name: string]: PathOf<T>;
 }
 
+/** What `explain` takes. */
+export interface ExplainOptions extends SignalOptions {
+  /** Whether the query is run and what it met is told. */
+  readonly analyze?: boolean;
+}
+
 /** What all queries have. Each step gives a new one; nothing runs before it is asked for. */
 interface Steps<Self, R> extends AsyncIterable<R> {
   /** At most so many rows. */
@@ -40,13 +47,13 @@ interface Steps<Self, R> extends AsyncIterable<R> {
   /** Leaves out so many rows. */
   offset(rows: number): Self;
   /** The rows. */
-  run(): Promise<R[]>;
+  run(options?: SignalOptions): Promise<R[]>;
   /** The first row; undefined if there is none. */
-  first(): Promise<R | undefined>;
+  first(options?: SignalOptions): Promise<R | undefined>;
   /** How many rows `run` would give. */
-  count(): Promise<number>;
+  count(options?: SignalOptions): Promise<number>;
   /** How the rows would be found; with `analyze`, the query is run and what it met is told. */
-  explain(options?: { readonly analyze?: boolean }): Promise<Plan>;
+  explain(options?: ExplainOptions): Promise<Plan>;
   /** The rows, kept up to date. Not in a transaction. */
   live(options?: LiveOptions): Live<R>;
 }
@@ -76,7 +83,7 @@ export interface Documents<T, R = T, K = Key> extends Steps<Documents<T, R, K>, 
   /** Begins behind a page. */
   after(cursor: Cursor): Documents<T, R, K>;
   /** A page of at most `limit` rows. */
-  page(): Promise<Page<Keyed<R, K>>>;
+  page(options?: SignalOptions): Promise<Page<Keyed<R, K>>>;
   /** All rows, fetched in pages: a long walk may see what is written meanwhile. */
   iterate(options?: IterateOptions): AsyncGenerator<Keyed<R, K>, void, void>;
   /** Only these members of the documents. */
@@ -93,9 +100,9 @@ export interface Documents<T, R = T, K = Key> extends Steps<Documents<T, R, K>, 
   /** One row that tells of all documents. */
   aggregate<const A extends Aggregates<T>>(aggregates: A): Groups<T, Aggregated<T, A>>;
   /** Changes all of them, as one transaction. A map is merged into each. How many there were. */
-  update(changes: readonly Change<T>[] | Patch<T>): Promise<number>;
+  update(changes: readonly Change<T>[] | Patch<T>, options?: SignalOptions): Promise<number>;
   /** Deletes all of them, as one transaction. How many there were. */
-  delete(): Promise<number>;
+  delete(options?: SignalOptions): Promise<number>;
 }
 
 /** A query whose rows are made of many documents. */
@@ -120,12 +127,12 @@ export interface Groups<T, R> extends Steps<Groups<T, R>, R> {
 
 /** What runs queries: a database, or a transaction. */
 export interface Runner {
-  query(query: Query): Promise<unknown[]>;
-  count(query: Query): Promise<number>;
-  page(query: Query): Promise<Page<unknown>>;
+  query(query: Query, options?: SignalOptions): Promise<unknown[]>;
+  count(query: Query, options?: SignalOptions): Promise<number>;
+  page(query: Query, options?: SignalOptions): Promise<Page<unknown>>;
   iterate(query: Query, options?: IterateOptions): AsyncGenerator<unknown, void, void>;
-  explain(query: Query): Promise<Plan>;
-  apply(operations: readonly never[]): Promise<unknown[]>;
+  explain(query: Query, options?: SignalOptions): Promise<Plan>;
+  apply(operations: readonly never[], options?: SignalOptions): Promise<unknown[]>;
   live?(query: Query, options?: LiveOptions): Live<unknown>;
 }
 
@@ -196,20 +203,20 @@ class Builder {
     return this.#with({ aggregate: { ...(this.query.aggregate as Members | undefined), ...aggregates } });
   }
 
-  run(): Promise<unknown[]> {
-    return this.runner.query(this.#query);
+  run(options?: SignalOptions): Promise<unknown[]> {
+    return this.runner.query(this.#query, options);
   }
 
-  async first(): Promise<unknown> {
-    return (await this.limit(1).run())[0];
+  async first(options?: SignalOptions): Promise<unknown> {
+    return (await this.limit(1).run(options))[0];
   }
 
-  count(): Promise<number> {
-    return this.runner.count(this.#query);
+  count(options?: SignalOptions): Promise<number> {
+    return this.runner.count(this.#query, options);
   }
 
-  page(): Promise<Page<unknown>> {
-    return this.runner.page(this.#query);
+  page(options?: SignalOptions): Promise<Page<unknown>> {
+    return this.runner.page(this.#query, options);
   }
 
   iterate(options?: IterateOptions): AsyncGenerator<unknown, void, void> {
@@ -220,8 +227,8 @@ class Builder {
     return this.iterate();
   }
 
-  explain(options?: { readonly analyze?: boolean }): Promise<Plan> {
-    return this.runner.explain({ ...this.#query, ...options } as Query);
+  explain({ signal, ...options }: ExplainOptions = {}): Promise<Plan> {
+    return this.runner.explain({ ...this.#query, ...options } as Query, { signal });
   }
 
   live(options?: LiveOptions): Live<unknown> {
@@ -231,15 +238,13 @@ class Builder {
     return this.runner.live(this.#query, options);
   }
 
-  update(changes: unknown): Promise<number> {
-    return this.#change({
-      op: 'update',
-      changes: Array.isArray(changes) ? changes : [{ op: 'merge', value: changes }],
-    });
+  update(changes: unknown, options?: SignalOptions): Promise<number> {
+    const list = Array.isArray(changes) ? changes : [{ op: 'merge', value: changes }];
+    return this.#change({ op: 'update', changes: list }, options);
   }
 
-  delete(): Promise<number> {
-    return this.#change({ op: 'delete' });
+  delete(options?: SignalOptions): Promise<number> {
+    return this.#change({ op: 'delete' }, options);
   }
 
   get #query(): Query {
@@ -260,8 +265,9 @@ class Builder {
   }
 
   /** The component refuses members that no change by query has, such as an offset. */
-  async #change(operation: Members): Promise<number> {
-    const [count] = await this.runner.apply([{ where: null, ...this.query, ...operation }] as never[]);
+  async #change(operation: Members, options?: SignalOptions): Promise<number> {
+    const operations = [{ where: null, ...this.query, ...operation }];
+    const [count] = await this.runner.apply(operations as never[], options);
     return count as number;
   }
 }

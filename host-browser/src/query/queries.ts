@@ -1,5 +1,6 @@
 /** Queries and what they return; `wit/database.wit` has the rules. */
 import type { Decoded } from '../cbor/decode.ts';
+import type { SignalOptions } from '../options.ts';
 import type { AnySchema, DocumentOf, KeyOf } from '../schema.ts';
 import type { Key } from '../types.ts';
 import type { Condition } from './conditions.ts';
@@ -195,7 +196,7 @@ export interface Page<R> {
   readonly next: Cursor | undefined;
 }
 
-export interface IterateOptions {
+export interface IterateOptions extends SignalOptions {
   /** How many rows are fetched at once; 1,000 by default. */
   readonly pageSize?: number;
 }

@@ -11,7 +11,8 @@
  * nobody knows before it has run: it runs at once, too, and only if it did commit a batch begins
  * with it. Should others have committed meanwhile, it is undone and runs again.
  */
-import { CuError, componentFailure, errorOf, trapError } from '../errors.ts';
+import { CuError, cancelledBy, componentFailure, errorOf, trapError } from '../errors.ts';
+import { turn } from '../turn.ts';
 import type { PrintHandler, Session } from './imports.ts';
 import { type Durability, Interrupted, type Journal, type StorageInfo } from './journal.ts';
 import type { LogRecord } from './record.ts';
@@ -20,6 +21,9 @@ import { advance, type State } from './state.ts';
 /** A batch ends when it has run for so long, in ms, or holds so much: the page wants its turn. */
 const BATCH_TIME = 50;
 const BATCH_BYTES = 8 * 1024 * 1024;
+
+/** How long calls may have run, in ms, before one that can be taken back: after that its signal is listened for first. */
+const DEAF_TIME = 5;
 
 /** `read`: a commit is refused. `maybe`: the call may write, and may be run a second time. */
 export type Mode = 'read' | 'maybe' | 'write';
@@ -33,6 +37,8 @@ interface Call<Engine> {
   readonly work: Work<Engine, unknown>;
   readonly resolve: (result: never) => void;
   readonly reject: (error: CuError) => void;
+  /** Whether others may take it back: they have to be heard before it runs. */
+  readonly isWithdrawable?: boolean;
 }
 
 /** How a call ended. */
@@ -55,7 +61,9 @@ export class Transactor<Engine> {
   /** Whether calls that write must not run twice: they may have done what no state tells. */
   readonly #once: boolean;
   #engine: Engine | undefined;
-  #queue: Call<Engine>[] = [];
+  readonly #queue: Call<Engine>[] = [];
+  /** When calls began to run, unless the thread has had its turn since. */
+  #busySince: number | undefined;
   #draining: Promise<void> | undefined;
   #foreignVersion = 0;
   #closed: CuError | undefined;
@@ -87,13 +95,23 @@ export class Transactor<Engine> {
   }
 
   /** Runs a call in its turn; by default its commit is as durable as the journal's are. */
-  submit<T>(mode: Mode, work: Work<Engine, T>, durability = this.#journal.durability): Promise<T> {
+  submit<T>(
+    mode: Mode,
+    work: Work<Engine, T>,
+    durability = this.#journal.durability,
+    signal?: AbortSignal,
+  ): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.#closed !== undefined) {
         reject(this.#closed);
         return;
       }
-      this.#queue.push({ mode, durability, work, resolve, reject });
+      if (signal?.aborted) {
+        reject(cancelledBy(signal));
+        return;
+      }
+      const call = { mode, durability, work, resolve, reject };
+      this.#queue.push(signal === undefined ? call : withdrawable(call, signal, this.#queue));
       this.#wake();
     });
   }
@@ -141,6 +159,7 @@ export class Transactor<Engine> {
   async #drain(): Promise<void> {
     // A turn of its own: the calls that the caller makes now share what comes.
     await undefined;
+    this.#busySince = undefined;
     for (;;) {
       // What is in memory may be of a database that is gone.
       const { reconnecting } = this.#journal;
@@ -156,9 +175,13 @@ export class Transactor<Engine> {
       if (this.#queue.length === 0) break;
       const before = this.#session.state;
       const ahead = this.#runAhead();
-      if (ahead !== undefined || this.#queue[0]?.mode === 'write') await this.#runBatch(before, ahead);
+      const isBatch = this.#queue[0]?.mode === 'write' && !this.#hasToListen();
+      if (ahead !== undefined || isBatch) await this.#runBatch(before, ahead);
       // Promises alone never give the page its turn; transactions do.
-      else if (this.#queue.length > 0) await new Promise((resolve) => setTimeout(resolve));
+      else if (this.#queue.length > 0) {
+        await turn();
+        this.#busySince = undefined;
+      }
     }
     if (this.#closed === undefined) this.#journal.rest(this.#session.state);
   }
@@ -166,7 +189,12 @@ export class Transactor<Engine> {
   /** Runs what may not need a transaction, and gives the first call that turns out to. */
   #runAhead(): Outcome<Engine> | undefined {
     const end = Date.now() + BATCH_TIME;
-    while (this.#queue.length > 0 && this.#queue[0]!.mode !== 'write' && Date.now() < end) {
+    while (
+      this.#queue.length > 0 &&
+      this.#queue[0]!.mode !== 'write' &&
+      Date.now() < end &&
+      !this.#hasToListen()
+    ) {
       const outcome = this.#run(this.#queue.shift()!);
       if (outcome.uncertain) return outcome;
       outcome.settle();
@@ -224,7 +252,8 @@ export class Transactor<Engine> {
       this.#queue[0] !== undefined &&
       isOfBatch(this.#queue[0]) &&
       bytes < BATCH_BYTES &&
-      Date.now() < end
+      Date.now() < end &&
+      !this.#hasToListen()
     ) {
       outcomes.push(this.#run(this.#queue.shift()!));
       for (; counted < this.#session.commits.length; counted++) {
@@ -233,7 +262,17 @@ export class Transactor<Engine> {
     }
   }
 
+  /** Whether the next call may have been taken back while others ran, which nobody could hear. */
+  #hasToListen(): boolean {
+    return (
+      this.#queue[0]?.isWithdrawable === true &&
+      this.#busySince !== undefined &&
+      Date.now() - this.#busySince >= DEAF_TIME
+    );
+  }
+
   #run(call: Call<Engine>): Outcome<Engine> {
+    this.#busySince ??= Date.now();
     const session = this.#session;
     const before = session.state;
     const commits = session.commits.length;
@@ -325,8 +364,33 @@ export class Transactor<Engine> {
   }
 
   #rejectHead(error: CuError): void {
-    this.#queue.shift()!.reject(this.#closed ?? error);
+    this.#queue.shift()?.reject(this.#closed ?? error);
   }
+}
+
+/** A call that leaves the queue and rejects when the signal is raised before its turn. */
+function withdrawable<Engine>(call: Call<Engine>, signal: AbortSignal, queue: Call<Engine>[]): Call<Engine> {
+  const settled = () => signal.removeEventListener('abort', withdraw);
+  const own: Call<Engine> = {
+    ...call,
+    isWithdrawable: true,
+    resolve: (result) => {
+      settled();
+      call.resolve(result);
+    },
+    reject: (error) => {
+      settled();
+      call.reject(error);
+    },
+  };
+  const withdraw = () => {
+    const at = queue.indexOf(own);
+    if (at < 0) return;
+    queue.splice(at, 1);
+    own.reject(cancelledBy(signal));
+  };
+  signal.addEventListener('abort', withdraw);
+  return own;
 }
 
 /** Resolves with the promise or when the signal is raised, and leaves no listener behind. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { test } from 'node:test';
 import { CuError } from '../../src/errors.ts';
 import { Session, storeImport } from '../../src/store/imports.ts';
@@ -230,4 +231,58 @@ test('what_a_failing_call_printed_arrives_before_its_error', async () => {
   };
   assert.equal(await code(tabs[0]!.submit('maybe', failing)), 'script');
   assert.deepEqual(printed[0], ['last words']);
+});
+
+test('a_call_that_waits_can_be_taken_back_and_one_that_has_run_can_not', async () => {
+  const { transactor } = makeTransactor();
+  const stop = new AbortController();
+  const first = transactor.submit('write', put('a', '1'), undefined, stop.signal);
+  await first;
+  const late = transactor.submit('write', put('b', '1'), undefined, stop.signal);
+  const other = transactor.submit('write', put('c', '1'));
+  stop.abort('enough');
+  assert.equal(await code(late), 'cancelled');
+  assert.equal(await code(transactor.submit('read', get('a'), undefined, stop.signal)), 'cancelled');
+  assert.equal(await other, 2n);
+  assert.deepEqual(await Promise.all(['a', 'b', 'c'].map((name) => transactor.submit('read', get(name)))), [
+    '1',
+    undefined,
+    '1',
+  ]);
+});
+
+test('a_signal_that_is_raised_while_another_call_keeps_the_thread_is_heard_before_the_next_one_runs', async () => {
+  for (const mode of ['read', 'write'] as const) {
+    const { transactor } = makeTransactor();
+    const stop = new AbortController();
+    const running = transactor.submit(mode, () => {
+      // As a message would come: not before the thread has its turn.
+      setTimeout(() => stop.abort());
+      const end = Date.now() + 20;
+      while (Date.now() < end);
+    });
+    const waiting = transactor.submit('write', put('a', '1'), undefined, stop.signal);
+    await running;
+    assert.equal(await code(waiting), 'cancelled');
+    assert.equal(await transactor.submit('read', get('a')), undefined);
+  }
+});
+
+test('calls_leave_nothing_at_their_signal', async () => {
+  const { transactor } = makeTransactor();
+  const { signal } = new AbortController();
+  for (let index = 0; index < 20; index++) {
+    await transactor.submit('write', put('a', String(index)), undefined, signal);
+    await code(
+      transactor.submit(
+        'read',
+        () => {
+          throw new CuError('invalid-query', 'none');
+        },
+        undefined,
+        signal,
+      ),
+    );
+  }
+  assert.equal(getEventListeners(signal, 'abort').length, 0);
 });
