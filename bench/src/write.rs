@@ -1,9 +1,10 @@
 //! Writing: a large batch, single puts, many callers.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use cu_db::store::{DiskOptions, DiskStore, Store};
+use cu_db::store::{DiskOptions, DiskStore, Store, pack};
 
 use crate::documents::{self, Random, TABLE, person};
 use crate::measure::{medians, microseconds, timed};
@@ -20,7 +21,7 @@ pub fn batch(bench: &mut Bench) -> Outcome<()> {
     let batch = documents::batch(0, COUNT, COUNT);
     let people = documents::people(0, COUNT, COUNT);
 
-    let (mut ours, mut raw, mut peer) = (Duration::MAX, Duration::MAX, Duration::MAX);
+    let [mut ours, mut raw, mut redb, mut peer] = [Duration::MAX; 4];
     for round in 0..3 {
         let (spy, db) = watched(&bench.path(&format!("batch-{round}")))?;
         let mut taken = Duration::ZERO;
@@ -47,6 +48,9 @@ pub fn batch(bench: &mut Bench) -> Outcome<()> {
         raw = raw.min(timed(|| Ok(store.commit(version, writes)?))?.1);
         store.close()?;
 
+        let tree = Redb::create(&bench.path(&format!("batch-redb-{round}")))?;
+        redb = redb.min(timed(|| tree.write(writes))?.1);
+
         let mut sqlite = Sqlite::open(&bench.path(&format!("batch-sqlite-{round}")))?;
         peer = peer.min(timed(|| sqlite.put(&people))?.1);
         assert_eq!(sqlite.team(7)?.0 as u64, documents::TEAM);
@@ -62,15 +66,47 @@ pub fn batch(bench: &mut Bench) -> Outcome<()> {
     };
     bench.report(
         figure()
-            .beside("the store alone", rate(raw))
+            .beside("redb, keys in order", rate(redb))
             .wants(Target::AtLeast(0.75)),
     );
+    bench.report(figure().beside("the store alone", rate(raw)));
     bench.report(
         figure()
             .beside("SQLite", rate(peer))
             .wants(Target::AtLeast(1.0)),
     );
     Ok(())
+}
+
+/// The B-tree below the store, by itself.
+struct Redb(redb::Database);
+
+impl Redb {
+    const ENTRIES: redb::TableDefinition<'static, &'static [u8], &'static [u8]> =
+        redb::TableDefinition::new("entries");
+
+    fn create(path: &Path) -> Outcome<Self> {
+        let database = redb::Database::builder()
+            .set_cache_size(DiskOptions::default().cache_bytes)
+            .create(path)?;
+        let transaction = database.begin_write()?;
+        transaction.open_table(Self::ENTRIES)?;
+        transaction.commit()?;
+        Ok(Self(database))
+    }
+
+    /// Writes packed entries in one durable transaction.
+    fn write(&self, writes: &[u8]) -> Outcome<()> {
+        let transaction = self.0.begin_write()?;
+        let mut entries = transaction.open_table(Self::ENTRIES)?;
+        for entry in pack::entries(writes) {
+            if let (key, Some(value)) = entry? {
+                entries.insert(key, value)?;
+            }
+        }
+        drop(entries);
+        Ok(transaction.commit()?)
+    }
 }
 
 /// One document in a durable transaction, among 100,000.
