@@ -1,7 +1,6 @@
 //! The engine: one method for each exported function of `wit/database.wit`.
 
 use std::rc::Rc;
-use std::time::Instant;
 
 use crate::archive::{self, ArchivePage};
 use crate::batch::{self, check_document};
@@ -426,14 +425,16 @@ impl Engine {
         options: &CallOptions,
     ) -> Result<Vec<u8>> {
         let arguments = accept_arguments(arguments)?;
-        let started = Instant::now();
         let result = self.script(|machine, db| machine.call(db, table, name, &arguments, options));
         let has_run = !matches!(
             result,
             // A host may run a call again that its store has refused; one that is not there has not run.
             Err(Error::Store(_) | Error::UnknownFunction(_) | Error::InvalidArgument(_))
         );
-        if has_run && let Some(machine) = self.lua.made() {
+        if has_run
+            && let Some(machine) = self.lua.made()
+            && let Some(started) = machine.take_begun()
+        {
             let instructions = machine.instructions_run();
             self.lua.statistics.borrow_mut().count(
                 table,

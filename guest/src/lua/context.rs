@@ -106,6 +106,8 @@ pub(crate) struct Context {
     limits: Cell<Limits>,
     /// How many instructions are left when the clock is looked at next.
     clock_at: Cell<i64>,
+    /// When the call began.
+    begun: Cell<Option<Instant>>,
     /// When the call is over; never for one that takes longer than clocks go.
     deadline: Cell<Option<Instant>>,
     /// Whether calls were nested too deep in this call.
@@ -156,6 +158,7 @@ impl Context {
             instructions: Cell::default(),
             limits: Cell::default(),
             clock_at: Cell::default(),
+            begun: Cell::default(),
             deadline: Cell::default(),
             too_deep: Cell::default(),
             no_room: Cell::default(),
@@ -197,7 +200,10 @@ impl Context {
         self.instructions.set(instructions);
         self.clock_at.set(instructions - CLOCK_STEP);
         let time = Duration::from_millis(self.limit(Setting::WallClock));
-        self.deadline.set(Instant::now().checked_add(time));
+        // Each look at the clock asks the host.
+        let begun = Instant::now();
+        self.begun.set(Some(begun));
+        self.deadline.set(begun.checked_add(time));
         let (deadline, milliseconds) = (self.deadline.get(), self.limit(Setting::WallClock));
         if self.db.borrow().is_some() {
             // It is there, and nobody reads it yet.
@@ -511,6 +517,11 @@ impl Context {
             .as_ref()
             .map(Error::to_string)
             .unwrap_or_default()
+    }
+
+    /// When the last call began; nothing if that was asked before.
+    pub(crate) fn take_begun(&self) -> Option<Instant> {
+        self.begun.take()
     }
 
     /// Instructions that have run, to within a step of the hook.

@@ -29,6 +29,7 @@ mod wrap;
 
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::rc::Rc;
+use std::time::Instant;
 
 use mlua::ffi;
 
@@ -283,6 +284,11 @@ impl Machine {
     #[must_use]
     pub fn instructions_run(&self) -> u64 {
         u64::try_from(self.context.instructions_run()).unwrap_or(0)
+    }
+
+    /// When the last call began; nothing if that was asked before.
+    pub(crate) fn take_begun(&self) -> Option<Instant> {
+        self.context.take_begun()
     }
 
     /// Tells that somebody else has committed, or that a call was rolled back: what was loaded from the store may
