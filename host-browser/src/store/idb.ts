@@ -47,8 +47,15 @@ export function result<T>(request: IDBRequest<T>): Promise<T> {
 /** Resolves when the transaction has completed, which is later than its last request succeeding. */
 export function completion(transaction: IDBTransaction): Promise<void> {
   return new Promise((resolve, reject) => {
+    // WebKit has no error for a transaction if it failed once it was told to commit; the request has it.
+    let failed: DOMException | null = null;
+    transaction.onerror = ({ target }) => {
+      const { error } = target as IDBRequest;
+      // Of the requests that an abort has ended, none is to blame.
+      if (error?.name !== 'AbortError') failed ??= error;
+    };
     transaction.oncomplete = () => resolve();
-    transaction.onabort = () => reject(platformError(transaction.error));
+    transaction.onabort = () => reject(platformError(transaction.error ?? failed));
   });
 }
 

@@ -1,6 +1,7 @@
 /** How much room there is, being told in time, and what happens when it is used up. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Page as PuppeteerPage } from 'puppeteer-core';
 import { executable } from '../harness/index.ts';
 import { alone, inEachBrowser, openPage } from './browsers.ts';
 
@@ -42,15 +43,22 @@ test('a_browser_that_tells_no_room_is_written_to_all_the_same (webkit)', {
   assert.deepEqual(found, [true, false, 5]);
 });
 
-// Only Chromium lets a test set a quota.
-for (const thread of ['worker', 'page'] as const) {
-  test(`storage_that_gets_low_is_told_and_then_writes_are_refused_before_the_limit (chromium, engine in ${thread})`, {
-    skip: executable('chromium') === undefined,
+// Firefox lets no test set a quota.
+for (const [name, thread] of [
+  ['chromium', 'worker'],
+  ['chromium', 'page'],
+  ['webkit', 'worker'],
+] as const) {
+  test(`storage_that_gets_low_is_told_and_then_writes_are_refused_before_the_limit (${name}, engine in ${thread})`, {
+    skip: executable(name) === undefined,
   }, async (t) => {
-    const { browser, server } = await alone(t, 'chromium', { tellQuota: true });
+    const quotaSize = 2_000_000;
+    const { browser, server } = await alone(t, name, { tellQuota: true, asSafari: true, quota: quotaSize });
     const page = await openPage(browser, server, thread);
-    const devtools = await page.createCDPSession();
-    await devtools.send('Storage.overrideQuotaForOrigin', { origin: server.origin, quotaSize: 2_000_000 });
+    if (name === 'chromium') {
+      const devtools = await (page as PuppeteerPage).createCDPSession();
+      await devtools.send('Storage.overrideQuotaForOrigin', { origin: server.origin, quotaSize });
+    }
     const seen = await page.evaluate(async () => {
       const warnings: [number, number][] = [];
       let stored = 0;

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { executable } from '../harness/index.ts';
-import { alone, inEachBrowser, openPage, ready } from './browsers.ts';
+import type { Page as PuppeteerPage } from 'puppeteer-core';
+import { executable, launch, type Page } from '../harness/index.ts';
+import { alone, inEachBrowser, names, openPage, ready } from './browsers.ts';
 
 inEachBrowser('refusals of the platform', (tabs) => {
   test('an_aborted_transaction_leaves_the_last_durable_state', async () => {
@@ -58,7 +59,7 @@ inEachBrowser('refusals of the platform', (tabs) => {
   });
 });
 
-for (const name of ['chromium', 'firefox'] as const) {
+for (const name of names) {
   test(`storage_that_the_user_denies_is_store_unavailable_and_memory_works (${name})`, {
     skip: executable(name) === undefined,
   }, async (t) => {
@@ -76,37 +77,51 @@ for (const name of ['chromium', 'firefox'] as const) {
   });
 }
 
-// Only Chromium lets a test set a quota.
-test('a_full_quota_is_store_full_and_keeps_what_was_committed (chromium)', {
-  skip: executable('chromium') === undefined,
-}, async (t) => {
-  const { browser, server } = await alone(t, 'chromium');
-  const page = await openPage(browser, server);
-  // Before the first use of storage: Chromium remembers for a while how much room there was.
-  const devtools = await page.createCDPSession();
-  await devtools.send('Storage.overrideQuotaForOrigin', { origin: server.origin, quotaSize: 1_000_000 });
-  const [writes, during] = await page.evaluate(async () => {
-    const db = await store.TextStore.open('quota');
-    // What Chromium can compress counts for less.
-    const noise = Array.from({ length: 4_000 }, () => Math.random().toString(36).slice(2)).join('');
-    const writes: unknown[] = [];
-    do writes.push(await store.outcome(db.write({ a: String(writes.length), [`n${writes.length}`]: noise })));
-    while (writes.length < 100 && typeof writes.at(-1) === 'number');
-    return [writes, [Object.keys(await db.entries()).length, await db.read('a')]] as const;
+// Firefox lets no test set a quota.
+for (const name of ['chromium', 'webkit'] as const) {
+  test(`a_full_quota_is_store_full_and_keeps_what_was_committed (${name})`, {
+    skip: executable(name) === undefined,
+  }, async (t) => {
+    const quotaSize = 1_000_000;
+    const { browser, server } = await alone(t, name, { quota: quotaSize });
+    const page = await openPage(browser, server);
+    // Before the first use of storage: Chromium remembers for a while how much room there was.
+    const devtools = name === 'chromium' ? await (page as PuppeteerPage).createCDPSession() : undefined;
+    await devtools?.send('Storage.overrideQuotaForOrigin', { origin: server.origin, quotaSize });
+    const [writes, during] = await page.evaluate(async () => {
+      const db = await store.TextStore.open('quota');
+      // What Chromium can compress counts for less.
+      const noise = Array.from({ length: 4_000 }, () => Math.random().toString(36).slice(2)).join('');
+      const writes: unknown[] = [];
+      do
+        writes.push(
+          await store.outcome(db.write({ a: String(writes.length), [`n${writes.length}`]: noise })),
+        );
+      while (writes.length < 100 && typeof writes.at(-1) === 'number');
+      return [writes, [Object.keys(await db.entries()).length, await db.read('a')]] as const;
+    });
+    await devtools?.send('Storage.overrideQuotaForOrigin', { origin: server.origin });
+    let again: Page = page;
+    if (name === 'webkit') {
+      // There, a database may not even open before there is more room.
+      const roomy = await launch(name, { profile: await browser.kill() });
+      t.after(() => roomy.close());
+      again = await openPage(roomy, server);
+    } else {
+      await page.reload();
+      await ready(page);
+    }
+    const after = await again.evaluate(async () => {
+      const db = await store.TextStore.open('quota');
+      return [Object.keys(await db.entries()).length, await db.read('a')];
+    });
+    const succeeded = writes.length - 1;
+    assert.equal(writes.at(-1), 'store-full');
+    assert.ok(succeeded > 0);
+    assert.deepEqual(during, [succeeded + 1, String(succeeded - 1)]);
+    assert.deepEqual(after, during);
   });
-  await devtools.send('Storage.overrideQuotaForOrigin', { origin: server.origin });
-  await page.reload();
-  await ready(page);
-  const after = await page.evaluate(async () => {
-    const db = await store.TextStore.open('quota');
-    return [Object.keys(await db.entries()).length, await db.read('a')];
-  });
-  const succeeded = writes.length - 1;
-  assert.equal(writes.at(-1), 'store-full');
-  assert.ok(succeeded > 0);
-  assert.deepEqual(during, [succeeded + 1, String(succeeded - 1)]);
-  assert.deepEqual(after, during);
-});
+}
 
 // Only Chromium lets a test clear what a user can.
 test('a_user_who_clears_the_sites_data_closes_the_database (chromium)', {

@@ -92,6 +92,7 @@ inEachBrowser('pages at once', (tabs) => {
     });
   });
 
+  // Firefox lets nobody end the process of a page, and WebKit's driver ends with it.
   if (tabs.name === 'chromium' && executable('chromium') !== undefined) {
     test('a_page_that_crashes_while_it_writes_holds_nobody_up', async () => {
       await outlives(tabs.crash);

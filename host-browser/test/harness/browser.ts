@@ -26,7 +26,7 @@ export interface LaunchedBrowser<Kind extends Page = Page> {
   onConsole(page: Kind, listener: (line: string) => void): void;
   /** Rejects when a page has crashed or is closed; never resolves. */
   broken(page: Kind): Promise<never>;
-  /** Ends the process of a page as a crash would, and closes the page. */
+  /** Ends the process of a page as a crash would, and closes the page. Only Chromium can. */
   crash(page: Kind): Promise<void>;
   /** Ends the browser, and removes the profile. */
   close(): Promise<void>;
@@ -40,12 +40,14 @@ export interface LaunchedBrowser<Kind extends Page = Page> {
 export interface LaunchOptions {
   /** A profile's directory, which goes with the browser; by default a new one. */
   readonly profile?: string;
-  /** Starts the browser with all storage denied to pages, as a user can set it. Not in WebKit. */
+  /** Starts the browser with all storage denied to pages, as a user can set it. */
   readonly denyStorage?: boolean;
   /** Makes Chromium tell pages the quota that is in force, and not the same one to all. */
   readonly tellQuota?: boolean;
   /** Gives WebKitGTK what Safari has and it leaves out by default: `navigator.storage`, which tells the quota. */
   readonly asSafari?: boolean;
+  /** How many bytes WebKit lets a site store. DevTools set it in Chromium. */
+  readonly quota?: number;
 }
 
 /** The path of the program that starts a browser; undefined if it is not installed. */

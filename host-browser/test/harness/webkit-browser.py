@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""A browser of nothing but WebKitGTK's views, for WebDriver: its windows share the profile that the first
-argument names, and have the features that the others do."""
+"""A browser of nothing but WebKitGTK's views, for WebDriver."""
 
-import sys
+import argparse
+import os
 
 import gi
 
@@ -10,17 +10,30 @@ gi.require_version("Gtk", "3.0")
 gi.require_version("WebKit2", "4.1")
 from gi.repository import Gtk, WebKit2  # noqa: E402
 
-_, profile, *wanted = sys.argv
-data = WebKit2.WebsiteDataManager(
-    base_data_directory=f"{profile}/data", base_cache_directory=f"{profile}/cache"
-)
-context = WebKit2.WebContext(website_data_manager=data)
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("--profile", required=True, help="the directory that its windows share")
+parser.add_argument("--feature", action="append", default=[], help="what WebKit leaves out by default")
+parser.add_argument("--deny-storage", action="store_true", help="pages may store nothing")
+parser.add_argument("--quota", type=int, help="how many bytes a site may store")
+options = parser.parse_args()
+
+places = {
+    "base_data_directory": f"{options.profile}/data",
+    "base_cache_directory": f"{options.profile}/cache",
+}
+if options.quota is not None:
+    # WebKit takes a share of the disk.
+    disk = os.statvfs(options.profile)
+    places["origin_storage_ratio"] = options.quota / (disk.f_blocks * disk.f_frsize)
+context = WebKit2.WebContext(website_data_manager=WebKit2.WebsiteDataManager(**places))
 context.set_automation_allowed(True)
 
-settings = WebKit2.Settings()
-known = WebKit2.Settings.get_all_features()
-for feature in (known.get(place) for place in range(known.get_length())):
-    if feature.get_identifier() in wanted:
+settings = WebKit2.Settings(
+    enable_html5_database=not options.deny_storage, enable_html5_local_storage=not options.deny_storage
+)
+features = WebKit2.Settings.get_all_features()
+for feature in (features.get(place) for place in range(features.get_length())):
+    if feature.get_identifier() in options.feature:
         settings.set_feature_enabled(feature, True)
 
 
@@ -29,7 +42,6 @@ def open_window(_session):
     window = Gtk.Window(default_width=1280, default_height=1024)
     window.add(view)
     window.show_all()
-    view.connect("notify::title", lambda *_: view.get_title() == "~crash" and view.terminate_web_process())
     view.connect("close", lambda _view: window.destroy())
     return view
 

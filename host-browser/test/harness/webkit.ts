@@ -70,10 +70,7 @@ export async function launchWebKit(path: string, options: LaunchOptions): Promis
       .usingServer(url)
       .withCapabilities({
         browserName: 'WebKitGTK',
-        'webkitgtk:browserOptions': {
-          binary: BROWSER,
-          args: [profile, ...(options.asSafari ? STORAGE_FEATURES : [])],
-        },
+        'webkitgtk:browserOptions': { binary: BROWSER, args: browserArguments(profile, options) },
       })
       .build();
     const windows = new Windows(driver);
@@ -87,10 +84,8 @@ export async function launchWebKit(path: string, options: LaunchOptions): Promis
       newPage: () => windows.open(),
       onConsole() {},
       broken: (page) => (page as WebKitPage).closed,
-      async crash(page) {
-        // The browser ends the process of a page with this title.
-        page.evaluate(() => void (document.title = '~crash')).catch(() => {});
-        await page.close();
+      async crash() {
+        throw new Error("WebKit's driver ends with the process of any page");
       },
       async close() {
         await ended();
@@ -108,6 +103,15 @@ export async function launchWebKit(path: string, options: LaunchOptions): Promis
     await ended();
     throw error;
   }
+}
+
+function browserArguments(profile: string, { asSafari, denyStorage, quota }: LaunchOptions): string[] {
+  return [
+    `--profile=${profile}`,
+    ...(asSafari ? STORAGE_FEATURES.map((feature) => `--feature=${feature}`) : []),
+    ...(denyStorage ? ['--deny-storage'] : []),
+    ...(quota === undefined ? [] : [`--quota=${quota}`]),
+  ];
 }
 
 /** The windows of a browser: what is done in one of them is done while no other one is looked at. */
