@@ -28,6 +28,8 @@ export interface LaunchedBrowser<Kind extends Page = Page> {
   broken(page: Kind): Promise<never>;
   /** Ends the process of a page as a crash would, and closes the page. Only Chromium can. */
   crash(page: Kind): Promise<void>;
+  /** Deletes what pages of a page's origin have in IndexedDB, as a user can. Not in Firefox. */
+  clearStorage(page: Kind): Promise<void>;
   /** Ends the browser, and removes the profile. */
   close(): Promise<void>;
   /**

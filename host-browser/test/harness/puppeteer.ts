@@ -72,6 +72,13 @@ export async function launchPuppeteer(
       await crashed;
       await page.close();
     },
+    async clearStorage(page) {
+      if (name === 'firefox') throw new Error('Firefox lets no test clear what a user can');
+      const devtools = await page.createCDPSession();
+      const { origin } = new URL(page.url());
+      await devtools.send('Storage.clearDataForOrigin', { origin, storageTypes: 'indexeddb' });
+      await devtools.detach();
+    },
     async close() {
       await browser.close();
       await rm(directory, { recursive: true, force: true, maxRetries: 5 });

@@ -25,7 +25,8 @@ if options.quota is not None:
     # WebKit takes a share of the disk.
     disk = os.statvfs(options.profile)
     places["origin_storage_ratio"] = options.quota / (disk.f_blocks * disk.f_frsize)
-context = WebKit2.WebContext(website_data_manager=WebKit2.WebsiteDataManager(**places))
+data = WebKit2.WebsiteDataManager(**places)
+context = WebKit2.WebContext(website_data_manager=data)
 context.set_automation_allowed(True)
 
 settings = WebKit2.Settings(
@@ -37,11 +38,17 @@ for feature in (features.get(place) for place in range(features.get_length())):
         settings.set_feature_enabled(feature, True)
 
 
+def clear_if_asked(view, _property):
+    if view.get_title() == "~clear":
+        data.clear(WebKit2.WebsiteDataTypes.INDEXEDDB_DATABASES, 0, None, lambda *_: print("cleared", flush=True))
+
+
 def open_window(_session):
     view = WebKit2.WebView(web_context=context, settings=settings, is_controlled_by_automation=True)
     window = Gtk.Window(default_width=1280, default_height=1024)
     window.add(view)
     window.show_all()
+    view.connect("notify::title", clear_if_asked)
     view.connect("close", lambda _view: window.destroy())
     return view
 

@@ -60,10 +60,11 @@ export async function launchWebKit(path: string, options: LaunchOptions): Promis
     };
     const service = spawn(path, [`--port=${port}`], {
       detached: true,
-      stdio: ['ignore', 'inherit', 'inherit'],
+      stdio: ['ignore', 'pipe', 'inherit'],
       env: { ...process.env, ...places, DISPLAY: `:${number}`, GDK_BACKEND: 'x11', NO_AT_BRIDGE: '1' },
     });
     processes.push(service);
+    const lines = createInterface(service.stdout!);
     const url = `http://127.0.0.1:${port}`;
     await listens(service, `${url}/status`);
     const driver = await new Builder()
@@ -86,6 +87,14 @@ export async function launchWebKit(path: string, options: LaunchOptions): Promis
       broken: (page) => (page as WebKitPage).closed,
       async crash() {
         throw new Error("WebKit's driver ends with the process of any page");
+      },
+      async clearStorage(page) {
+        const cleared = once(lines, 'line');
+        // The browser is asked by a title, and says when it has done it.
+        await page.evaluate(() => {
+          document.title = '~clear';
+        });
+        await cleared;
       },
       async close() {
         await ended();
