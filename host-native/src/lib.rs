@@ -80,6 +80,8 @@ mod pages {
     struct Indexes;
     #[doc = include_str!("../../docs/query.md")]
     struct Queries;
+    #[doc = include_str!("../../docs/quick-start.md")]
+    struct QuickStart;
     #[doc = include_str!("../../docs/transactions.md")]
     struct Transactions;
 }

@@ -18,7 +18,9 @@ const documents = [
   '../../README.md',
   '../../../docs/javascript.md',
   '../../../docs/query.md',
+  '../../../docs/quick-start.md',
   '../../../docs/transactions.md',
+  '../../../docs/troubleshooting.md',
 ];
 
 const AsyncFunction = Object.getPrototypeOf(async () => {}).constructor as new (
@@ -47,7 +49,7 @@ async function doesWhatItSays(code: string, runnable: string): Promise<void> {
 }
 
 /** The documents whose TypeScript is whole programs. */
-const typed = ['../../../docs/javascript.md'];
+const typed = ['../../../docs/javascript.md', '../../../docs/quick-start.md'];
 
 for (const path of typed) {
   for (const { title, code } of sections(await readFile(new URL(path, import.meta.url), 'utf8'), 'ts')) {
@@ -96,4 +98,25 @@ test('the_tests_and_codes_that_compatibility_names_are_those_that_there_are', as
     [...codes!.matchAll(/`([A-Z_]+)`/g)].map(([, code]) => code),
     Object.keys(SUGGESTIONS),
   );
+});
+
+test('troubleshooting_has_every_code_of_the_package_and_of_the_command_and_no_other', async () => {
+  const read = (path: string) => readFile(new URL(path, import.meta.url), 'utf8');
+  const text = await read('../../../docs/troubleshooting.md');
+  const rows = text.split('\n').filter((line) => line.startsWith('| `'));
+  const told = rows.flatMap((row) =>
+    [...row.split('|')[1]!.matchAll(/`([a-z-]+)`/g)].map(([, code]) => code!),
+  );
+  const [, ofPackage] = /^export type ErrorCode =(.*?);$/ms.exec(await read('../../src/errors.ts'))!;
+  const native = await Promise.all(
+    ['../../../host-native/src/error.rs', '../../../host-native/src/bin/cu/failure.rs'].map(read),
+  );
+  // In Rust, each is what a case of a match is; names of limits are not codes.
+  const ofCommand = native.join('\n').replace(/^fn limit_name.*?^}$/ms, '');
+  const known = [
+    ...[...ofPackage!.matchAll(/\| '([a-z-]+)'/g)].map(([, code]) => code!),
+    ...[...ofCommand.matchAll(/=>\s*\{?\s*"([a-z-]+)"/g)].map(([, code]) => code!),
+  ];
+  assert.ok(known.length > 50);
+  assert.deepEqual([...told].sort(), [...new Set(known)].sort());
 });
