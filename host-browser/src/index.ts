@@ -3,6 +3,8 @@
  *
  * Start with `open`. The component does the work; this package stores bytes for it and gives it a
  * typed face.
+ *
+ * @module cu-db
  */
 
 export type { ArchiveOptions, ArchiveProgress } from './archive.ts';
@@ -40,6 +42,7 @@ export type { HostFunctions } from './engine/host.ts';
 export { CuError, type ErrorCode, type ErrorInfo, type LimitName } from './errors.ts';
 export type { HistogramPart, IndexOptions, IndexProgress, IndexStatistics } from './indexes.ts';
 export type { Live, LiveOptions } from './live.ts';
+export type { LuaCalls } from './lua.ts';
 export type { CallOptions, Limits, LimitsInForce, OpenOptions, SignalOptions } from './options.ts';
 export type { Documents, ExplainOptions, Groups, Ordering, Rows } from './query/builder.ts';
 export type { Condition, LuaPredicate, Operator, Range, TypeName } from './query/conditions.ts';

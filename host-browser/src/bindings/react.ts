@@ -1,4 +1,8 @@
-/** Live queries in React. */
+/**
+ * Live queries in React.
+ *
+ * @module cu-db/react
+ */
 import { useEffect, useRef, useState } from 'react';
 import { databaseOf, follow, keyOf, type LiveQuery, LOADING, NOTHING, type QueryState } from './source.ts';
 

@@ -1,4 +1,8 @@
-/** Live queries in Svelte. */
+/**
+ * Live queries in Svelte.
+ *
+ * @module cu-db/svelte
+ */
 import { type Readable, readable } from 'svelte/store';
 import { follow, type LiveQuery, LOADING, type QueryState } from './source.ts';
 

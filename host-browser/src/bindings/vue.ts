@@ -1,4 +1,8 @@
-/** Live queries in Vue. */
+/**
+ * Live queries in Vue.
+ *
+ * @module cu-db/vue
+ */
 import { type ComputedRef, computed, type MaybeRefOrGetter, shallowRef, toValue, watch } from 'vue';
 import { databaseOf, follow, keyOf, type LiveQuery, LOADING, NOTHING, type QueryState } from './source.ts';
 

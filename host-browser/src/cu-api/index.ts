@@ -13,6 +13,8 @@
  * cu.readResult(cu.getBufferPtr(), bytes); // { output: 'hello\n', result: 1 }
  * await cu.saveState();
  * ```
+ *
+ * @module cu-db/cu-api
  */
 import type { Decoded } from '../cbor/decode.ts';
 import { CuError } from '../errors.ts';

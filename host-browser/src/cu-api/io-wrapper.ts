@@ -1,4 +1,8 @@
-/** The class `IoWrapper` of the module `cu` 2.1: calls with values in and out, over `_io`. */
+/**
+ * The class `IoWrapper` of the module `cu` 2.1: calls with values in and out, over `_io`.
+ *
+ * @module cu-db/io-wrapper
+ */
 import type { Decoded } from '../cbor/decode.ts';
 import * as cu from './index.ts';
 

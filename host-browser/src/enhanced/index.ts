@@ -2,6 +2,8 @@
  * The interface that was announced as Cu's enhanced module, over the database of this package.
  *
  * `docs/compatibility.md` says of each name what it does here. New programs are better off with `open` of `cu-db`.
+ *
+ * @module cu-db/enhanced
  */
 export { AUDIT_TABLE, type AuditEntry } from './audit.ts';
 export type { EnhancedConfig, EnhancedOptions } from './config.ts';

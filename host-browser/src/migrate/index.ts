@@ -10,6 +10,8 @@
  * const report = await migrate(db); // one transaction; the older database stays as it is
  * await deleteOlder(); // when you are sure
  * ```
+ *
+ * @module cu-db/migrate
  */
 import type { Database } from '../database.ts';
 import { MigrationError } from './errors.ts';
