@@ -9,7 +9,7 @@ export default defineConfig({
   base: './',
   resolve: {
     alias: [
-      { find: /^cu-db\/serve$/, replacement: packaged('serve') },
+      { find: /^cu-db\/(serve|enhanced|cu-api|io-wrapper)$/, replacement: packaged('$1') },
       { find: /^cu-db$/, replacement: packaged('index') },
     ],
   },
@@ -20,7 +20,10 @@ export default defineConfig({
     emptyOutDir: true,
     sourcemap: true,
     chunkSizeWarningLimit: 1000,
-    rolldownOptions: { checks: { pluginTimings: false } },
+    rolldownOptions: {
+      input: ['index.html', 'announced.html'].map((page) => fileURLToPath(new URL(page, import.meta.url))),
+      checks: { pluginTimings: false },
+    },
   },
   preview: { host: '127.0.0.1' },
 });

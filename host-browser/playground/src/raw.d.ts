@@ -1,4 +1,4 @@
-declare module '*.lua?raw' {
+declare module '*?raw' {
   const source: string;
   export default source;
 }
