@@ -20,7 +20,7 @@ import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { CuError } from '../errors.ts';
 import { Entries } from './entries.ts';
-import type { Durability, StorageInfo } from './journal.ts';
+import type { Ahead, Durability, Made, StorageInfo } from './journal.ts';
 import { MemoryJournal } from './memory.ts';
 import { decodeRecords, encodeRecord, type LogRecord, RecordError } from './record.ts';
 import { corrupt } from './segments.ts';
@@ -105,8 +105,10 @@ export class FileJournal extends MemoryJournal {
   override async append(
     _version: number,
     durability: Durability,
-    work: (missed: LogRecord[]) => LogRecord | undefined,
+    ahead: Ahead | undefined,
+    work: Made,
   ): Promise<void> {
+    ahead?.();
     const record = work([]);
     if (record === undefined) return;
     this.#appending = this.#append(record, durability).finally(() => {
@@ -213,7 +215,7 @@ export class FileJournal extends MemoryJournal {
 
 /** A record's parts, each behind its length. */
 function framed(record: LogRecord): Uint8Array[] {
-  return encodeRecord(record).flatMap((part) => {
+  return [...encodeRecord(record)].flatMap((part) => {
     const length = new Uint8Array(4);
     new DataView(length.buffer).setUint32(0, part.length, true);
     return [length, part];

@@ -8,11 +8,18 @@
  */
 import { CuError } from '../errors.ts';
 import * as idb from './idb.ts';
-import { type Durability, Interrupted, type Journal, type StorageInfo } from './journal.ts';
+import {
+  type Ahead,
+  type Durability,
+  Interrupted,
+  type Journal,
+  type Made,
+  type StorageInfo,
+} from './journal.ts';
 import { Link } from './link.ts';
 import { Mirror } from './mirror.ts';
 import { PackError } from './pack.ts';
-import { decodeRecords, encodeRecord, type LogRecord, RecordError } from './record.ts';
+import { decodeRecords, encodeRecord, type LogRecord, partsOf, RecordError, recordSize } from './record.ts';
 import { NoRoom, RoomWatch, type StorageRoom } from './room.ts';
 import {
   type Compaction,
@@ -80,6 +87,8 @@ export class IndexedDbJournal implements Journal {
   #logRecords = 0;
   #logBytes = 0;
   #tidying: Promise<void> | undefined;
+  /** The commit that the others are about to be told of. */
+  #announced: number | undefined;
   #closed = false;
 
   private constructor(name: string, link: Link, options: JournalOptions) {
@@ -157,22 +166,26 @@ export class IndexedDbJournal implements Journal {
     });
   }
 
-  async append(
-    version: number,
-    durability: Durability,
-    work: (missed: LogRecord[]) => LogRecord | undefined,
-  ): Promise<void> {
+  async append(version: number, durability: Durability, ahead: Ahead | undefined, work: Made): Promise<void> {
     let made: Attempt | undefined;
+    let goesAhead = ahead !== undefined;
     const make = (stored: unknown[]) => {
       const record = work(decode(stored));
       this.#logRecords += stored.length;
       made = { record, known: stored.length };
       return record;
     };
+    const makeAhead = () => {
+      if (!goesAhead) return undefined;
+      goesAhead = false;
+      const record = ahead!();
+      if (record !== undefined) made = { record, known: 0 };
+      return record;
+    };
     const attempt = () =>
       this.#retrying(async (connection, cause) => {
         const transaction = idb.begin(connection, [idb.LOG], 'readwrite', durability);
-        if (made === undefined) await this.#append(transaction, version, make);
+        if (made === undefined) await this.#append(transaction, version, makeAhead, make);
         else if (made.record !== undefined) await this.#appendAgain(transaction, version, made, cause);
       });
     await attempt().catch(async (error) => {
@@ -184,17 +197,28 @@ export class IndexedDbJournal implements Journal {
     if (record !== undefined) this.#announce(record.version);
   }
 
-  /** Appends what is made of the records after a version. */
+  /**
+   * Appends what is made of the records after a version. What can be made ahead is put behind the question for them, whose answer
+   * then tells only whether it may stay: a commit is one way there and back less.
+   */
   async #append(
     transaction: IDBTransaction,
     version: number,
+    makeAhead: Ahead,
     make: (stored: unknown[]) => LogRecord | undefined,
   ): Promise<void> {
     const log = transaction.objectStore(idb.LOG);
+    let ready: LogRecord | undefined;
     const request = log.getAll(after(version));
-    await this.#completion(transaction, request, (stored) => {
+    const goOn = (stored: unknown[]) => {
       const record = make(stored);
+      if (record === ready) return;
+      if (ready !== undefined) this.#takeBack(log, ready);
       if (record !== undefined) this.#put(log, record);
+    };
+    await this.#completion(transaction, request, goOn, () => {
+      ready = makeAhead();
+      if (ready !== undefined) this.#put(log, ready);
     });
   }
 
@@ -217,23 +241,32 @@ export class IndexedDbJournal implements Journal {
     });
   }
 
-  /** Goes on with a request's result; what that throws ends the transaction, and is what this rejects with. */
+  /**
+   * Goes on with a request's result, and does at once what need not wait for it. What either throws ends the transaction, and is
+   * what this rejects with.
+   */
   async #completion<T>(
     transaction: IDBTransaction,
     request: IDBRequest<T>,
     goOn: (result: T) => void,
+    atOnce: () => void = () => {},
   ): Promise<void> {
     let failure: { readonly thrown: unknown } | undefined;
-    request.onsuccess = () => {
-      // An exception in a callback would abort the transaction and end up in the page's console.
+    // An exception in a callback would abort the transaction and end up in the page's console.
+    const attempt = (step: () => void) => {
       try {
-        goOn(request.result);
-        transaction.commit();
+        step();
       } catch (thrown) {
         failure = { thrown };
         transaction.abort();
       }
     };
+    request.onsuccess = () =>
+      attempt(() => {
+        goOn(request.result);
+        transaction.commit();
+      });
+    attempt(atOnce);
     try {
       await idb.completion(transaction);
     } catch (error) {
@@ -243,15 +276,21 @@ export class IndexedDbJournal implements Journal {
   }
 
   #put(log: IDBObjectStore, record: LogRecord): void {
-    const parts = encodeRecord(record);
-    const bytes = parts.reduce((size, part) => size + part.length, 0);
+    const bytes = recordSize(record);
     this.#watch.check(bytes);
-    parts.forEach((part, index) => {
-      log.put(part, [record.version, index, this.#writer]);
-    });
-    this.#logRecords += parts.length;
+    let index = 0;
+    for (const part of encodeRecord(record)) log.put(part, [record.version, index++, this.#writer]);
+    this.#logRecords += index;
     this.#logBytes += bytes;
     this.#watch.wrote(bytes);
+  }
+
+  /** Takes back what was put in this transaction. Another tab's record may have the same version. */
+  #takeBack(log: IDBObjectStore, record: LogRecord): void {
+    const parts = partsOf(record);
+    for (let index = 0; index < parts; index++) log.delete([record.version, index, this.#writer]);
+    this.#logRecords -= parts;
+    this.#logBytes -= recordSize(record);
   }
 
   /** Runs something on a connection, and again on another one if that ends meanwhile. */
@@ -367,14 +406,13 @@ export class IndexedDbJournal implements Journal {
     records: LogRecord[],
     { mirror, version }: State,
   ): Promise<void> {
-    const parts = encodeRecord(foldRecords(records, mirror, version));
+    const folded = foldRecords(records, mirror, version);
     const transaction = await this.#guarded(connection, keys, version);
     if (transaction === undefined) return;
     const log = transaction.objectStore(idb.LOG);
     log.delete(IDBKeyRange.bound([records[0]!.version, 0], [version, Infinity]));
-    parts.forEach((part, index) => {
-      log.put(part, [version, index, NOBODY]);
-    });
+    let index = 0;
+    for (const part of encodeRecord(folded)) log.put(part, [version, index++, NOBODY]);
     await idb.completion(transaction);
   }
 
@@ -410,8 +448,15 @@ export class IndexedDbJournal implements Journal {
     this.#logBytes = log.reduce<number>((size, part) => size + (part as Uint8Array).length, 0);
   }
 
+  /** Tells the others, after the caller: it takes a message as long as a part of a commit. */
   #announce(version: number): void {
-    if (!this.#closed) this.#channel?.postMessage(version);
+    if (this.#announced === undefined) {
+      setTimeout(() => {
+        if (!this.#closed) this.#channel?.postMessage(this.#announced);
+        this.#announced = undefined;
+      });
+    }
+    this.#announced = version;
   }
 }
 

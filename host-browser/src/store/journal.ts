@@ -34,6 +34,12 @@ export class Interrupted extends CuError {
   }
 }
 
+/** Makes the record to be appended, if there is anything to append. */
+export type Ahead = () => LogRecord | undefined;
+
+/** The same, of what others have added. */
+export type Made = (missed: LogRecord[]) => LogRecord | undefined;
+
 export interface Journal {
   /** Which database it is, once it was loaded: no other one has the same. Absent where nothing is kept. */
   readonly id: string | undefined;
@@ -55,13 +61,12 @@ export interface Journal {
    * others have added. What it returns is appended, and the promise resolves once that is as
    * durable as is asked for. If `work` throws, nothing is written and the promise rejects
    * with what it threw. `work` is called once, or not at all if the platform refuses. Rejects with `Interrupted`
-   * if it was called and what it gave can't be appended any more.
+   * if there is a record and it can't be appended any more.
+   *
+   * `ahead` is called first, and once, while it is not known yet whether others have added anything. If none have, `work` is
+   * called with nothing and gives the same record; else the record is void.
    */
-  append(
-    version: number,
-    durability: Durability,
-    work: (missed: LogRecord[]) => LogRecord | undefined,
-  ): Promise<void>;
+  append(version: number, durability: Durability, ahead: Ahead | undefined, work: Made): Promise<void>;
 
   /** Told after each batch while nothing else waits: the moment to tidy up. Never throws. */
   rest(state: State): void;

@@ -1,5 +1,5 @@
 /** A journal that keeps nothing: the database lives as long as its object. */
-import type { Durability, Journal, StorageInfo } from './journal.ts';
+import type { Ahead, Durability, Journal, Made, StorageInfo } from './journal.ts';
 import type { LogRecord } from './record.ts';
 import { emptyState, type State } from './state.ts';
 
@@ -21,8 +21,10 @@ export class MemoryJournal implements Journal {
   async append(
     _version: number,
     _durability: Durability,
-    work: (missed: LogRecord[]) => LogRecord | undefined,
+    ahead: Ahead | undefined,
+    work: Made,
   ): Promise<void> {
+    ahead?.();
     work([]);
   }
 

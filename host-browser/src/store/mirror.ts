@@ -6,9 +6,8 @@
  * entries are a few thousand objects, a scan copies byte ranges, and a batch of sorted writes
  * rebuilds each leaf it touches once.
  */
-import { compareBytes } from '../bytes.ts';
 import { Entries } from './entries.ts';
-import { Unpacker } from './pack.ts';
+import { packEntries, Unpacker } from './pack.ts';
 
 const LEAF_TARGET = 4096;
 const LEAF_MAXIMUM = 8192;
@@ -19,12 +18,12 @@ const INNER_MINIMUM = 16;
 
 export class Inner {
   readonly children: readonly Node[];
-  /** For each child a key that is not above its first key and above all keys of the child before. */
-  readonly keys: readonly Uint8Array[];
+  /** For each child a key, without a value, that is not above its first key and above all keys of the child before. */
+  readonly keys: Entries;
   readonly entries: number;
   readonly bytes: number;
 
-  constructor(children: readonly Node[], keys: readonly Uint8Array[]) {
+  constructor(children: readonly Node[], keys: Entries) {
     this.children = children;
     this.keys = keys;
     let entries = 0;
@@ -39,14 +38,8 @@ export class Inner {
 
   /** The child that a key belongs to. */
   childOf(key: Uint8Array): number {
-    let low = 1;
-    let high = this.keys.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (compareBytes(this.keys[middle]!, key) <= 0) low = middle + 1;
-      else high = middle;
-    }
-    return low - 1;
+    const index = this.keys.lowerBound(key, 1);
+    return index < this.keys.count && this.keys.compareKey(index, key) === 0 ? index : index - 1;
   }
 }
 
@@ -65,7 +58,7 @@ export class Mirror {
   /** A mirror of runs that follow one another in key order. */
   static load(runs: Iterable<Entries>): Mirror {
     const leaves: Node[] = [];
-    for (const run of runs) for (const leaf of run.split(LEAF_TARGET, LEAF_MAXIMUM)) leaves.push(leaf);
+    for (const run of runs) leaves.push(...leavesWith(Entries.empty, run, 0, run.count));
     return new Mirror(rootOf(leaves));
   }
 
@@ -242,7 +235,7 @@ function* leavesOf(
     return;
   }
   for (let index = node.childOf(start); index < node.children.length; index++) {
-    if (index > 0 && end !== undefined && compareBytes(node.keys[index]!, end) >= 0) return;
+    if (index > 0 && end !== undefined && node.keys.compareKey(index, end) >= 0) return;
     yield* leavesOf(node.children[index]!, start, end);
   }
 }
@@ -308,7 +301,7 @@ function scanForward(node: Node, start: Uint8Array, end: Uint8Array | undefined,
     return;
   }
   for (let index = node.childOf(start); index < node.children.length && !page.full; index++) {
-    if (index > 0 && end !== undefined && compareBytes(node.keys[index]!, end) >= 0) return;
+    if (index > 0 && end !== undefined && node.keys.compareKey(index, end) >= 0) return;
     scanForward(node.children[index]!, start, end, page);
   }
 }
@@ -325,25 +318,41 @@ function scanBackward(node: Node, start: Uint8Array, end: Uint8Array | undefined
   }
 }
 
+/** The leaves in place of a leaf that a part of the writes belongs to. */
+function leavesWith(leaf: Entries, writes: Entries, from: number, to: number): Entries[] {
+  return leaf.merge(writes, from, to, LEAF_TARGET, LEAF_MAXIMUM);
+}
+
 /** Applies a part of the writes below a node, and returns nodes of the same height in its place. */
 function applyTo(node: Node, writes: Entries, from: number, to: number): Node[] {
-  if (!(node instanceof Inner)) {
-    return node.merge(writes, from, to).split(LEAF_TARGET, LEAF_MAXIMUM);
+  if (!(node instanceof Inner)) return leavesWith(node, writes, from, to);
+  const touched: number[] = [];
+  const replacements: Node[][] = [];
+  let next = from;
+  for (let index = next === to ? 0 : node.childOf(writes.key(from)); next < to; index++) {
+    const first = next;
+    next = index + 1 === node.children.length ? to : partition(writes, node.keys, index + 1, next, to);
+    if (first === next) continue;
+    touched.push(index);
+    replacements.push(applyTo(node.children[index]!, writes, first, next));
+  }
+  if (replacements.every((made, at) => staysInPlace(made, touched[at] === 0 ? node : undefined))) {
+    const children = node.children.slice();
+    touched.forEach((index, at) => {
+      children[index] = replacements[at]![0]!;
+    });
+    return [new Inner(children, node.keys)];
   }
   const children: Node[] = [];
   const keys: Uint8Array[] = [];
-  let next = from;
+  let at = 0;
   for (let index = 0; index < node.children.length; index++) {
-    const child = node.children[index]!;
-    const separator = node.keys[index + 1];
-    const first = next;
-    next = separator === undefined ? to : partition(writes, separator, next, to);
-    if (first === next) {
-      children.push(child);
-      keys.push(node.keys[index]!);
+    if (touched[at] !== index) {
+      children.push(node.children[index]!);
+      keys.push(node.keys.key(index));
       continue;
     }
-    for (const replacement of applyTo(child, writes, first, next)) {
+    for (const replacement of replacements[at++]!) {
       children.push(replacement);
       keys.push(firstKey(replacement));
     }
@@ -351,14 +360,26 @@ function applyTo(node: Node, writes: Entries, from: number, to: number): Node[] 
   return innersOf(...joinSmall(children, keys));
 }
 
-/** The first write from `from` on whose key is not below the separator; most calls stay in place. */
-function partition(writes: Entries, separator: Uint8Array, from: number, to: number): number {
-  let low = from;
+/** Whether what replaces a child is one node that can have its key; of the first child of a node, that may have become too high. */
+function staysInPlace(made: readonly Node[], parent: Inner | undefined): boolean {
+  const [node] = made;
+  if (made.length !== 1 || isSmall(node!)) return false;
+  return parent === undefined || parent.keys.compareKey(0, firstKey(node!)) <= 0;
+}
+
+function isSmall(node: Node): boolean {
+  return node instanceof Inner ? node.children.length < INNER_MINIMUM : node.bytes.length < LEAF_MINIMUM;
+}
+
+/** The first write from `from` on whose key is not below a separator; most calls stay in place. */
+function partition(writes: Entries, keys: Entries, separator: number, from: number, to: number): number {
+  const key = keys.key(separator);
+  if (writes.compareKey(from, key) >= 0) return from;
+  let low = from + 1;
   let high = to;
-  if (low < high && writes.compareKey(low, separator) >= 0) return low;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (writes.compareKey(middle, separator) < 0) low = middle + 1;
+    if (writes.compareKey(middle, key) < 0) low = middle + 1;
     else high = middle;
   }
   return low;
@@ -372,18 +393,14 @@ function joinSmall(children: Node[], keys: Uint8Array[]): [Node[], Uint8Array[]]
     const node = children[index]!;
     const last = joined[joined.length - 1];
     if (last instanceof Entries && node instanceof Entries) {
-      const small = last.bytes.length < LEAF_MINIMUM || node.bytes.length < LEAF_MINIMUM;
-      if (small && last.bytes.length + node.bytes.length <= LEAF_TARGET) {
+      if ((isSmall(last) || isSmall(node)) && last.bytes.length + node.bytes.length <= LEAF_TARGET) {
         joined[joined.length - 1] = last.concat(node);
         continue;
       }
     } else if (last instanceof Inner && node instanceof Inner) {
-      const small = last.children.length < INNER_MINIMUM || node.children.length < INNER_MINIMUM;
-      if (small && last.children.length + node.children.length <= INNER_TARGET) {
-        joined[joined.length - 1] = new Inner(
-          [...last.children, ...node.children],
-          [...last.keys, ...node.keys],
-        );
+      if ((isSmall(last) || isSmall(node)) && last.children.length + node.children.length <= INNER_TARGET) {
+        const children = [...last.children, ...node.children];
+        joined[joined.length - 1] = new Inner(children, last.keys.concat(node.keys));
         continue;
       }
     }
@@ -396,12 +413,12 @@ function joinSmall(children: Node[], keys: Uint8Array[]): [Node[], Uint8Array[]]
 /** Inner nodes over children, as few as hold them in even shares. */
 function innersOf(children: readonly Node[], keys: readonly Uint8Array[]): Inner[] {
   if (children.length === 0) return [];
-  if (children.length <= INNER_MAXIMUM) return [new Inner(children, keys)];
-  const groups = Math.ceil(children.length / INNER_TARGET);
+  const groups = children.length <= INNER_MAXIMUM ? 1 : Math.ceil(children.length / INNER_TARGET);
   return Array.from({ length: groups }, (_, group) => {
     const from = Math.floor((group * children.length) / groups);
     const to = Math.floor(((group + 1) * children.length) / groups);
-    return new Inner(children.slice(from, to), keys.slice(from, to));
+    const own = keys.slice(from, to).map((key) => [key, null] as const);
+    return new Inner(children.slice(from, to), Entries.parse(packEntries(own)));
   });
 }
 
@@ -413,9 +430,9 @@ function rootOf(nodes: Node[]): Node {
   return root;
 }
 
-/** The first key below a node, in bytes of its own: a view would keep a whole leaf alive. */
+/** The first key below a node, or one that is not above it; a view. */
 function firstKey(node: Node): Uint8Array {
-  return node instanceof Inner ? node.keys[0]! : node.key(0).slice();
+  return node instanceof Inner ? node.keys.key(0) : node.key(0);
 }
 
 function lastKey(packed: Uint8Array): Uint8Array {

@@ -21,8 +21,8 @@ import { lengthSize, Unpacker, writeLength } from './pack.ts';
 
 const HEADER_SIZE = 28;
 
-/** Engines refuse values of a few hundred MB, so a larger record is cut. */
-const PART_SIZE = 32 * 1024 * 1024;
+/** A part is written while the next one is made. Engines refuse values of a few hundred MB anyhow. */
+const PART_SIZE = 1024 * 1024;
 
 export interface LogRecord {
   readonly first: number;
@@ -36,26 +36,41 @@ export class RecordError extends Error {
   override name = 'RecordError';
 }
 
-/** The parts of a record, as they are stored. */
-export function encodeRecord(record: LogRecord, partSize = PART_SIZE): Uint8Array<ArrayBuffer>[] {
-  let size = 0;
-  for (const run of record.runs) size += lengthSize(run.bytes.length) + run.bytes.length;
-  const payload = new Uint8Array(HEADER_SIZE + size);
+/** How many parts a record has. */
+export function partsOf(record: LogRecord, partSize = PART_SIZE): number {
+  return Math.max(1, Math.ceil(payloadSize(record) / partSize));
+}
+
+/** How many bytes they take together. */
+export function recordSize(record: LogRecord): number {
+  return payloadSize(record) + HEADER_SIZE * partsOf(record);
+}
+
+/** The parts of a record, as they are stored, each made when it is asked for. */
+export function* encodeRecord(
+  record: LogRecord,
+  partSize = PART_SIZE,
+): Generator<Uint8Array<ArrayBuffer>, void, void> {
+  let left = payloadSize(record);
+  const parts = partsOf(record, partSize);
+  let part = 0;
+  let bytes = new Uint8Array(HEADER_SIZE + Math.min(left, partSize));
   let at = HEADER_SIZE;
-  for (const run of record.runs) {
-    at = writeLength(payload, at, run.bytes.length);
-    payload.set(run.bytes, at);
-    at += run.bytes.length;
+  for (const piece of pieces(record)) {
+    for (let from = 0; from < piece.length; ) {
+      if (at === bytes.length) {
+        yield sealPart(bytes, record, part++, parts);
+        left -= partSize;
+        bytes = new Uint8Array(HEADER_SIZE + Math.min(left, partSize));
+        at = HEADER_SIZE;
+      }
+      const to = Math.min(piece.length, from + bytes.length - at);
+      bytes.set(piece.subarray(from, to), at);
+      at += to - from;
+      from = to;
+    }
   }
-  const parts = Math.max(1, Math.ceil(size / partSize));
-  if (parts === 1) return [sealPart(payload, record, 0, 1)];
-  return Array.from({ length: parts }, (_, part) => {
-    const start = HEADER_SIZE + part * partSize;
-    const piece = payload.subarray(start, Math.min(start + partSize, payload.length));
-    const bytes = new Uint8Array(HEADER_SIZE + piece.length);
-    bytes.set(piece, HEADER_SIZE);
-    return sealPart(bytes, record, part, parts);
-  });
+  yield sealPart(bytes, record, part, parts);
 }
 
 function sealPart(
@@ -71,6 +86,19 @@ function sealPart(
   header.setBigUint64(20, BigInt(record.first), true);
   header.setUint32(0, crc32(bytes.subarray(4)), true);
   return bytes;
+}
+
+function payloadSize({ runs }: LogRecord): number {
+  return runs.reduce((size, { bytes }) => size + lengthSize(bytes.length) + bytes.length, 0);
+}
+
+function* pieces({ runs }: LogRecord): Generator<Uint8Array, void, void> {
+  for (const { bytes } of runs) {
+    const length = new Uint8Array(lengthSize(bytes.length));
+    writeLength(length, 0, bytes.length);
+    yield length;
+    yield bytes;
+  }
 }
 
 /** The records that stored parts make up. Throws a `RecordError` for anything damaged or missing. */

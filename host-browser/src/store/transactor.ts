@@ -1,15 +1,17 @@
 /**
  * Runs calls one after the other and makes what they commit durable.
  *
- * Calls that write and that wait at the same time form a batch: they run, in their order, inside the
- * journal's `append`, their commits become one log record, and none of them resolves before that
- * record is durable. If the journal refuses, the state goes back to where the batch began and every
- * call of the batch that committed, or that may have seen such a commit, rejects.
+ * Calls that write and that wait at the same time form a batch: they run in their order, their commits become one log
+ * record, and none of them resolves before that record is durable. If the journal refuses, the state goes back to where the
+ * batch began and every call of the batch that is to write, that committed, or that may have seen such a commit, rejects.
+ *
+ * A batch runs while the journal's `append` finds out whether anybody else has committed. If somebody has, it is undone and
+ * runs again where nobody else can commit; and so do the next ones from the start, as long as there are others.
  *
  * Reads run at once unless something that writes is ahead of them; then they keep their place, so
  * that a caller reads what it wrote without having to wait for it. Lua code often only reads, but
  * nobody knows before it has run: it runs at once, too, and only if it did commit a batch begins
- * with it. Should others have committed meanwhile, it is undone and runs again.
+ * with it.
  */
 import { CuError, cancelledBy, componentFailure, errorOf, trapError } from '../errors.ts';
 import { turn } from '../turn.ts';
@@ -68,6 +70,8 @@ export class Transactor<Engine> {
   #foreignVersion = 0;
   #closed: CuError | undefined;
   #isLost = false;
+  /** Whether others have committed in between when this last wrote. */
+  #isContended = false;
   /** Resolved, and replaced, when there is a newer state, or when there will be none any more. */
   #news = Promise.withResolvers<void>();
 
@@ -206,10 +210,22 @@ export class Transactor<Engine> {
     let outcomes = ahead === undefined ? [] : [ahead];
     const calls = [...outcomes.map(({ call }) => call), ...this.#queue];
     const durability = calls.some(({ durability }) => durability === 'strict') ? 'strict' : 'relaxed';
+    let hasRun = false;
+    let ready: LogRecord | undefined;
+    const runAhead = () => {
+      this.#runQueued(outcomes, durability);
+      hasRun = true;
+      ready = this.#record(before.version);
+      return ready;
+    };
+    const mayRunAhead = !this.#once && !this.#isContended;
     try {
-      await this.#journal.append(before.version, durability, (missed) => {
+      await this.#journal.append(before.version, durability, mayRunAhead ? runAhead : undefined, (missed) => {
         let { version } = before;
-        if (missed.length > 0) {
+        this.#isContended = missed.length > 0;
+        if (missed.length === 0) {
+          if (hasRun) return ready;
+        } else {
           // What ran ahead did not see this.
           this.#queue.unshift(...outcomes.map(({ call }) => call));
           outcomes = [];
@@ -218,9 +234,7 @@ export class Transactor<Engine> {
           version = this.#session.state.version;
         }
         this.#runQueued(outcomes, durability);
-        const runs = this.#session.commits;
-        if (runs.length === 0) return undefined;
-        return { first: version + 1, version: this.#session.state.version, runs };
+        return this.#record(version);
       });
       this.#session.commits = [];
       this.#tell();
@@ -240,6 +254,13 @@ export class Transactor<Engine> {
       return;
     }
     for (const { settle } of outcomes) settle();
+  }
+
+  /** What was committed after a version. */
+  #record(version: number): LogRecord | undefined {
+    const runs = this.#session.commits;
+    if (runs.length === 0) return undefined;
+    return { first: version + 1, version: this.#session.state.version, runs };
   }
 
   /** Runs what waits, as far as one batch of this durability goes. */
@@ -297,7 +318,8 @@ export class Transactor<Engine> {
     session.printed = [];
     return {
       call,
-      uncertain: session.commits.length > 0,
+      // A call that is to write has to see the newest state, whatever comes of it.
+      uncertain: session.commits.length > 0 || call.mode === 'write',
       settle: (error) => {
         for (const text of printed) this.#print(text);
         if (error === undefined) tell();

@@ -78,6 +78,37 @@ for (const [name, space, size, deletions] of [
   });
 }
 
+test('keys_that_begin_alike_and_entries_longer_than_a_leaf_are_found_all_the_same', () => {
+  const random = new Random(9);
+  const model = new Model();
+  let mirror = Mirror.empty;
+  // Few different bytes: many keys are the beginning of others, and end in zeros.
+  const makeKey = () => {
+    const key = new Uint8Array(1 + random.below(14)).fill(7, 0, 8);
+    for (let at = 4; at < key.length; at++) key[at] = random.below(3) * 127;
+    return key;
+  };
+  for (let round = 0; round < 40; round++) {
+    const writes = new Map<string, [Uint8Array, Uint8Array | null]>();
+    for (let index = 0; index < 150; index++) {
+      const key = makeKey();
+      const size = random.below(50) === 0 ? random.below(30_000) : random.below(90);
+      writes.set(hex(key), [key, random.below(4) === 0 ? null : random.bytes(size)]);
+    }
+    const sorted = [...writes.values()].sort(([left], [right]) => compareBytes(left, right));
+    model.apply(sorted);
+    mirror = mirror.apply(parse(sorted));
+    const probes = Array.from({ length: 200 }, makeKey);
+    const found = unpackValues(mirror.getMany(packKeys(probes)));
+    probes.forEach((key, index) => {
+      assert.deepEqual(found[index], model.entries.get(hex(key)) ?? null, hex(key));
+    });
+    const [start] = probes;
+    assert.equal(mirror.count(start!, NONE), model.range(start!, NONE).length, hex(start!));
+  }
+  assert.deepEqual(readable(mirror.scan(NONE, NONE, false, 1e6, 1e9)), model.range(NONE, NONE));
+});
+
 test('an_older_state_does_not_change_when_a_newer_one_is_made', () => {
   const random = new Random(1);
   const before = Mirror.empty.apply(parse(writesOf(random, 5000, 3000, 0)));

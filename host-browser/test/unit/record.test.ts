@@ -1,10 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { crc32 as zlibCrc32 } from 'node:zlib';
 import { crc32 } from '../../src/store/checksum.ts';
 import { Entries } from '../../src/store/entries.ts';
 import { Mirror } from '../../src/store/mirror.ts';
 import { packEntries } from '../../src/store/pack.ts';
-import { decodeRecords, encodeRecord, type LogRecord, RecordError } from '../../src/store/record.ts';
+import {
+  decodeRecords,
+  encodeRecord,
+  type LogRecord,
+  partsOf,
+  RecordError,
+  recordSize,
+} from '../../src/store/record.ts';
 import { advance, emptyState } from '../../src/store/state.ts';
 import { Random } from './random.ts';
 
@@ -23,9 +31,31 @@ test('crc32_has_the_standard_check_value', () => {
   assert.equal(crc32(new Uint8Array(0)), 0);
 });
 
+test('crc32_is_the_one_of_zlib_for_bytes_of_any_length_anywhere', () => {
+  for (let length = 0; length < 40; length++) {
+    const bytes = random.bytes(length + 5);
+    for (const start of [0, 1, 4]) {
+      const part = bytes.subarray(start, start + length);
+      assert.equal(crc32(part), zlibCrc32(part), `${length} bytes from ${start}`);
+    }
+  }
+});
+
+test('the_size_of_a_record_is_that_of_its_parts', () => {
+  for (const runs of [[], [run(1)], Array.from({ length: 9000 }, () => run(5)), [run(200)]]) {
+    const parts = [...encodeRecord({ first: 1, version: 1, runs })];
+    const record = { first: 1, version: 1, runs };
+    assert.equal(
+      recordSize(record),
+      parts.reduce((size, part) => size + part.length, 0),
+    );
+    assert.equal(partsOf(record), parts.length);
+  }
+});
+
 test('a_record_comes_back_whole_or_in_parts', () => {
   for (const partSize of [1e6, 1000, 64, 1]) {
-    const parts = encodeRecord(record, partSize);
+    const parts = [...encodeRecord(record, partSize)];
     assert.equal(parts.length > 1, partSize < 1e6);
     const [decoded] = decodeRecords(parts);
     assert.deepEqual([decoded!.first, decoded!.version], [3, 5]);
@@ -34,12 +64,12 @@ test('a_record_comes_back_whole_or_in_parts', () => {
 });
 
 test('an_empty_record_holds_the_place_of_its_version', () => {
-  const [decoded] = decodeRecords(encodeRecord({ first: 8, version: 7, runs: [] }));
+  const [decoded] = decodeRecords([...encodeRecord({ first: 8, version: 7, runs: [] })]);
   assert.deepEqual(decoded, { first: 8, version: 7, runs: [] });
 });
 
 test('a_missing_part_is_noticed', () => {
-  const parts = encodeRecord(record, 1000);
+  const parts = [...encodeRecord(record, 1000)];
   for (let missing = 0; missing < parts.length; missing++) {
     assert.throws(() => decodeRecords(parts.toSpliced(missing, 1)), RecordError, `part ${missing}`);
   }

@@ -3,7 +3,7 @@ import { getEventListeners } from 'node:events';
 import { test } from 'node:test';
 import { CuError } from '../../src/errors.ts';
 import { Session, storeImport } from '../../src/store/imports.ts';
-import type { Durability } from '../../src/store/journal.ts';
+import type { Ahead, Durability, Made } from '../../src/store/journal.ts';
 import { MemoryJournal } from '../../src/store/memory.ts';
 import { packEntries } from '../../src/store/pack.ts';
 import type { LogRecord } from '../../src/store/record.ts';
@@ -160,8 +160,10 @@ function makeTabs() {
     override async append(
       version: number,
       _durability: Durability,
-      work: (missed: LogRecord[]) => LogRecord | undefined,
+      ahead: Ahead | undefined,
+      work: Made,
     ): Promise<void> {
+      ahead?.();
       const record = work(await this.missed(version));
       if (record !== undefined) log.push(record);
     }
