@@ -15,13 +15,27 @@ import {
 /** Deeper than any value may be; what is deeper still is most likely cyclic. */
 const MAXIMUM_DEPTH = 1000;
 
-/** Shapes and member names are remembered up to these numbers, since documents resemble each other. */
+/** Member names are remembered up to this number, since documents resemble each other. */
 const REMEMBERED_NAMES = 4096;
-const REMEMBERED_SHAPES = 512;
+
+/** Buffers up to this many bytes are used again. */
+const SPARE_SIZE = 64 * 1024;
+
+/** Shapes with more members than these are not remembered. */
+const MOST_MEMBERS = 256;
 
 const utf8 = new TextEncoder();
 const names = new Map<string, Uint8Array>();
-const shapes = new Map<string, string[]>();
+
+/** The members of an object; and which of them is where in the order of their encodings. */
+interface Shape {
+  readonly members: readonly string[];
+  readonly order: readonly number[];
+  readonly encoded: readonly Uint8Array[];
+}
+
+/** The last shape at each depth: those of a list mostly have the same. */
+const shapes: Shape[] = [];
 
 /** Something that no CBOR of the data model can say. Replaced by an error with its path. */
 class Unencodable extends Error {}
@@ -32,14 +46,18 @@ class Unencodable extends Error {}
  * `place` is what the path begins with.
  */
 export function encode(value: Value, place = 'value'): Uint8Array {
-  const writer = new Writer();
+  // A getter of the value may encode another one.
+  const writer = spare ?? new Writer();
+  spare = undefined;
   try {
     writer.value(value, 0);
   } catch (error) {
     if (error instanceof Unencodable) throw culprit(value, place);
     throw error;
   }
-  return writer.finish();
+  const bytes = writer.finish();
+  if (writer.isSpare) spare = writer;
+  return bytes;
 }
 
 class Writer {
@@ -47,8 +65,16 @@ class Writer {
   #view = new DataView(this.#bytes.buffer);
   #size = 0;
 
+  /** Whether this can be used for another value. */
+  get isSpare(): boolean {
+    return this.#bytes.length <= SPARE_SIZE;
+  }
+
+  /** Of what is long, the bytes are a view. */
   finish(): Uint8Array {
-    return this.#bytes.slice(0, this.#size);
+    const bytes = this.isSpare ? this.#bytes.slice(0, this.#size) : this.#bytes.subarray(0, this.#size);
+    this.#size = 0;
+    return bytes;
   }
 
   value(value: unknown, depth: number): void {
@@ -172,13 +198,17 @@ class Writer {
 
   #plainObject(object: Record<string, unknown>, depth: number): void {
     let members = Object.keys(object);
-    if (members.some((member) => object[member] === undefined)) {
+    // Each member by itself would be looked for once more.
+    let values = Object.values(object);
+    if (values.includes(undefined)) {
       members = members.filter((member) => object[member] !== undefined);
+      values = members.map((member) => object[member]);
     }
-    this.#head(0xa0, members.length);
-    for (const member of sorted(members)) {
-      this.#append(encodedName(member));
-      this.value(object[member], depth + 1);
+    const { order, encoded } = shapeOf(members, depth);
+    this.#head(0xa0, order.length);
+    for (let index = 0; index < order.length; index++) {
+      this.#append(encoded[index]!);
+      this.value(values[order[index]!], depth + 1);
     }
   }
 
@@ -228,9 +258,12 @@ class Writer {
   }
 
   #append(bytes: Uint8Array): void {
-    this.#reserve(bytes.length);
-    this.#bytes.set(bytes, this.#size);
-    this.#size += bytes.length;
+    const { length } = bytes;
+    this.#reserve(length);
+    // A call of the platform takes as long as these.
+    if (length < 32) for (let at = 0; at < length; at++) this.#bytes[this.#size + at] = bytes[at]!;
+    else this.#bytes.set(bytes, this.#size);
+    this.#size += length;
   }
 
   #reserve(size: number): void {
@@ -242,6 +275,8 @@ class Writer {
   }
 }
 
+let spare: Writer | undefined;
+
 /** The bytes of a number that is not negative, the first one the highest. */
 function bytesOf(number: bigint): Uint8Array {
   const digits = number.toString(16);
@@ -252,18 +287,21 @@ function bytesOf(number: bigint): Uint8Array {
   return bytes;
 }
 
-/** Member names in the order of their encodings. */
-function sorted(members: string[]): string[] {
-  if (members.length < 2) return members;
-  const shape = members.join('\0');
-  const known = shapes.get(shape);
-  // A name may itself contain the separator; then the remembered order is of other names.
-  if (known !== undefined && known.length === members.length) return known;
-  const order = [...members].sort((left, right) => compareBytes(encodedName(left), encodedName(right)));
-  if (shapes.size < REMEMBERED_SHAPES && !members.some((member) => member.includes('\0'))) {
-    shapes.set(shape, order);
+/** The shape of an object with such members. */
+function shapeOf(members: readonly string[], depth: number): Shape {
+  const known = shapes[depth];
+  if (known?.members.length === members.length) {
+    let at = 0;
+    while (at < members.length && members[at] === known.members[at]) at++;
+    if (at === members.length) return known;
   }
-  return order;
+  const names = members.map(encodedName);
+  const order = members.map((_, index) => index);
+  order.sort((left, right) => compareBytes(names[left]!, names[right]!));
+  const shape = { members, order, encoded: order.map((index) => names[index]!) };
+  // What has very many members is no shape of others.
+  if (members.length <= MOST_MEMBERS) shapes[depth] = shape;
+  return shape;
 }
 
 function encodedName(member: string): Uint8Array {

@@ -12,6 +12,7 @@ export class Entries {
   readonly bytes: Uint8Array;
   /** One offset for each entry, and the end of the last. */
   readonly offsets: Uint32Array;
+  readonly count: number;
   /** How many bytes all keys have in common, and the next four of each: a search looks at these, which lie together. */
   #shared = 0;
   #heads: Uint32Array | undefined;
@@ -19,6 +20,7 @@ export class Entries {
   constructor(bytes: Uint8Array, offsets: Uint32Array) {
     this.bytes = bytes;
     this.offsets = offsets;
+    this.count = offsets.length - 1;
   }
 
   /** Finds the entries of packed bytes and checks that their keys ascend strictly. */
@@ -52,10 +54,6 @@ export class Entries {
     }
     offsets[count] = bytes.length;
     return new Entries(bytes, offsets.slice(0, count + 1));
-  }
-
-  get count(): number {
-    return this.offsets.length - 1;
   }
 
   /** Where the key's own bytes begin. */
