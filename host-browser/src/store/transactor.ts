@@ -3,7 +3,8 @@
  *
  * Calls that write and that wait at the same time form a batch: they run in their order, their commits become one log
  * record, and none of them resolves before that record is durable. If the journal refuses, the state goes back to where the
- * batch began and every call of the batch that is to write, that committed, or that may have seen such a commit, rejects.
+ * batch began and every call of the batch that committed, or that may have seen such a commit, rejects; and so do all that are
+ * to write if it does not even tell what others have committed.
  *
  * A batch runs while the journal's `append` finds out whether anybody else has committed. If somebody has, it is undone and
  * runs again where nobody else can commit; and so do the next ones from the start, as long as there are others.
@@ -211,6 +212,8 @@ export class Transactor<Engine> {
     const calls = [...outcomes.map(({ call }) => call), ...this.#queue];
     const durability = calls.some(({ durability }) => durability === 'strict') ? 'strict' : 'relaxed';
     let hasRun = false;
+    /** Whether it is known what others have committed. */
+    let isAnswered = false;
     let ready: LogRecord | undefined;
     const runAhead = () => {
       this.#runQueued(outcomes, durability);
@@ -222,6 +225,7 @@ export class Transactor<Engine> {
     try {
       await this.#journal.append(before.version, durability, mayRunAhead ? runAhead : undefined, (missed) => {
         let { version } = before;
+        isAnswered = true;
         this.#isContended = missed.length > 0;
         if (missed.length === 0) {
           if (hasRun) return ready;
@@ -250,7 +254,10 @@ export class Transactor<Engine> {
       }
       const error = storeError(thrown);
       if (outcomes.length === 0) this.#rejectHead(error);
-      for (const { uncertain, settle } of outcomes) settle(uncertain ? error : undefined);
+      for (const { call, uncertain, settle } of outcomes) {
+        // A call that is to write has to see the newest state, whatever comes of it.
+        settle(uncertain || (call.mode === 'write' && !isAnswered) ? error : undefined);
+      }
       return;
     }
     for (const { settle } of outcomes) settle();
@@ -318,8 +325,7 @@ export class Transactor<Engine> {
     session.printed = [];
     return {
       call,
-      // A call that is to write has to see the newest state, whatever comes of it.
-      uncertain: session.commits.length > 0 || call.mode === 'write',
+      uncertain: session.commits.length > 0,
       settle: (error) => {
         for (const text of printed) this.#print(text);
         if (error === undefined) tell();

@@ -17,8 +17,10 @@ inEachBrowser('refusals of the platform', (tabs) => {
         return request;
       };
       const during = await Promise.all([
-        // This one runs first and commits nothing, so it is not affected.
+        // This one commits nothing, but nobody has told it whether others have.
         store.outcome(db.entries('write')),
+        // This one does not have to know.
+        store.outcome(db.entries('maybe')),
         store.outcome(db.write({ a: '2' })),
         // These saw the commit that was lost.
         store.outcome(db.read('a')),
@@ -31,7 +33,7 @@ inEachBrowser('refusals of the platform', (tabs) => {
       return [during, after, next, await (await store.TextStore.open('aborted')).entries()];
     });
     assert.deepEqual(outcomes, [
-      [{ a: '1' }, 'store-io', 'store-io', 'store-io'],
+      ['store-io', { a: '1' }, 'store-io', 'store-io', 'store-io'],
       { a: '1' },
       2,
       { a: '1', c: '3' },

@@ -225,6 +225,35 @@ test('a_call_that_turns_out_to_read_needs_no_append', async () => {
   assert.equal(log.length, 1);
 });
 
+test('a_write_that_committed_nothing_fails_with_its_batch_only_if_nobody_told_what_others_committed', async () => {
+  for (const isTold of [true, false]) {
+    class FailingJournal extends MemoryJournal {
+      override async append(
+        _version: number,
+        _durability: Durability,
+        ahead: Ahead | undefined,
+        work: Made,
+      ): Promise<void> {
+        ahead?.();
+        if (isTold) work([]);
+        throw new CuError('store-full', 'on purpose');
+      }
+    }
+    const transactor = new Transactor(new FailingJournal(), new Session(emptyState), (session: Session) => ({
+      ...(storeImport(session) as Seam),
+      trap() {},
+    }));
+    const outcomes = await Promise.all([
+      code(transactor.submit('write', get('a'))),
+      code(transactor.submit('maybe', get('a'))),
+      code(transactor.submit('write', put('a', '1'))),
+      code(transactor.submit('read', get('a'))),
+    ]);
+    assert.deepEqual(outcomes, [isTold ? undefined : 'store-full', undefined, 'store-full', 'store-full']);
+    assert.equal(await transactor.submit('read', get('a')), undefined);
+  }
+});
+
 test('what_a_failing_call_printed_arrives_before_its_error', async () => {
   const { tabs, printed } = makeTabs();
   const failing = (seam: Seam & { print(text: string): void }) => {
