@@ -27,7 +27,7 @@ function write(directory) {
   }
   const options = [
     ...ENTRIES.flatMap((entry) => ['--entryPoints', join(root, entry)]),
-    ...['--tsconfig', join(root, 'tsconfig.json')],
+    ...['--tsconfig', join(root, 'tsconfig.types.json')],
     ...['--out', directory],
     '--options',
     join(tools, 'typedoc.json'),
