@@ -7,7 +7,7 @@ inEachBrowser('cancel', (tabs) => {
   test('a_signal_that_is_raised_already_takes_back_every_call_and_nothing_is_done', async () => {
     const page = await tabs.open();
     const { outcomes, causes, same } = await page.evaluate(async () => {
-      await using db = await cu.open('raised');
+      const db = await cu.open('raised');
       await db.put('t', 1, { n: 1 });
       await db.persistFunction('tools', 'one', 'return function() return 1 end');
       await db.configureFeed();
@@ -99,7 +99,7 @@ inEachBrowser('cancel', (tabs) => {
   test('a_call_that_waits_behind_others_is_taken_back_and_those_around_it_take_place', async () => {
     const page = await tabs.open();
     const results = await page.evaluate(async () => {
-      await using db = await cu.open('waits');
+      const db = await cu.open('waits');
       await db.put('t', 1, 0);
       const stop = new AbortController();
       const options = { signal: stop.signal };
@@ -131,7 +131,7 @@ inEachBrowser('cancel', (tabs) => {
   test('whenever_the_signal_is_raised_the_answer_is_what_has_happened', async () => {
     const page = await tabs.open();
     const { wrong, outcomes } = await page.evaluate(async () => {
-      await using db = await cu.open('whenever');
+      const db = await cu.open('whenever');
       const outcomes = new Set<unknown>();
       let wrong = 0;
       for (let round = 0; round < 40; round++) {
@@ -155,7 +155,7 @@ inEachBrowser('cancel', (tabs) => {
   test('a_walk_ends_between_two_pages', async () => {
     const page = await tabs.open();
     const seen = await page.evaluate(async () => {
-      await using db = await cu.open('walk');
+      const db = await cu.open('walk');
       await db.eval('_home.t = {}  for i = 1, 3000 do _home.t[i] = i end');
       const walk = async (rows: (signal: AbortSignal) => AsyncIterable<unknown>) => {
         const stop = new AbortController();
@@ -184,7 +184,7 @@ inEachBrowser('cancel', (tabs) => {
   test('a_transaction_with_a_signal_is_rolled_back_wherever_it_is', async () => {
     const page = await tabs.open();
     const results = await page.evaluate(async () => {
-      await using db = await cu.open('transaction');
+      const db = await cu.open('transaction');
       const inWork = new AbortController();
       const work = db.transaction(
         async (tx) => {
@@ -228,7 +228,7 @@ inEachBrowser('cancel', (tabs) => {
     test('a_call_that_only_reads_is_not_waited_for', async () => {
       const page = await tabs.open();
       const order = await page.evaluate(async () => {
-        await using db = await cu.open('reads');
+        const db = await cu.open('reads');
         await db.put('t', 1, 1);
         const stop = new AbortController();
         const order: unknown[] = [];
