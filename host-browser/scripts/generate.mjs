@@ -4,6 +4,7 @@
  * changed.
  */
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -39,7 +40,8 @@ export async function generate() {
     .update(jco)
     .digest('hex');
   const stampFile = join(generated, 'stamp');
-  if ((await readFile(stampFile, 'utf8').catch(() => '')) === stamp) return false;
+  const isThere = existsSync(join(root, 'src/engine/cu.core.wasm'));
+  if (isThere && (await readFile(stampFile, 'utf8').catch(() => '')) === stamp) return false;
 
   const { files, imports } = await transpile(bytes, {
     name: 'cu',

@@ -38,6 +38,8 @@ export interface ColumnPaths<T> {
 export interface ExplainOptions extends SignalOptions {
   /** Whether the query is run and what it met is told. */
   readonly analyze?: boolean;
+  /** Whether the plan is told in lines for people, too. */
+  readonly text?: boolean;
 }
 
 /** What all queries have. Each step gives a new one; nothing runs before it is asked for. */

@@ -34,6 +34,8 @@ interface Common<T, Name> {
   readonly offset?: number;
   /** For `explain`: whether the query is run and what it met is told. */
   readonly analyze?: boolean;
+  /** For `explain`: whether the plan is told in lines for people, too. */
+  readonly text?: boolean;
 }
 
 /** A query for documents. */
@@ -223,6 +225,21 @@ export interface Plan {
   }[];
   /** With `analyze`: what the query met. */
   readonly analysis?: { readonly entries: number; readonly documents: number; readonly rows: number };
+  /** With `analyze`: how many microseconds each step took. */
+  readonly time?: {
+    readonly plan: number;
+    /** Gathering keys from indexes. */
+    readonly keys: number;
+    /** Fetching documents. */
+    readonly documents: number;
+    readonly sort: number;
+    /** Walking and testing. */
+    readonly rest: number;
+  };
+  /** With `analyze`: whether `query` has the result already. */
+  readonly cached?: boolean;
+  /** With `text`: all of it in lines for people. */
+  readonly text?: string;
 }
 
 /** The fields of an index. */

@@ -62,6 +62,30 @@ export function inEachBrowser(
   }
 }
 
+/** Tabs whose pages have scripts of the package as globals, by their names, also when they are loaded again. */
+export function withScripts(
+  tabs: Tabs,
+  scripts: { readonly [global: string]: string },
+): Pick<Tabs, 'open' | 'reload'> {
+  const load = (page: Page) =>
+    page.evaluate(async (scripts) => {
+      for (const [name, script] of Object.entries(scripts)) {
+        Object.assign(globalThis, { [name]: await import(`/host-browser/dist/${script}.js`) });
+      }
+    }, scripts);
+  return {
+    async open() {
+      const page = await tabs.open();
+      await load(page);
+      return page;
+    },
+    async reload(page) {
+      await tabs.reload(page);
+      await load(page);
+    },
+  };
+}
+
 export type AloneOptions = LaunchOptions & ServeOptions & { directory?: string };
 
 /** A browser and a server of a test's own, closed when the test ends, however it ends. */

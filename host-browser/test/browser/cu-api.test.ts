@@ -3,9 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type * as CuApi from '../../src/cu-api/index.ts';
 import type * as Migration from '../../src/migrate/index.ts';
-import type { Page } from '../harness/index.ts';
 import { CHUNKS } from '../unit/chunks.ts';
-import { inEachBrowser } from './browsers.ts';
+import { inEachBrowser, withScripts } from './browsers.ts';
 import { leaveOlder, type OlderTables } from './older.ts';
 
 declare global {
@@ -41,17 +40,7 @@ function le32(number: number): string {
 inEachBrowser(
   'cu 2.1',
   (tabs) => {
-    const open = async (): Promise<Page> => {
-      const page = await tabs.open();
-      await load(page);
-      return page;
-    };
-    const load = (page: Page) =>
-      page.evaluate(async () => {
-        const [api, migration]: string[] = ['/host-browser/dist/cu-api.js', '/host-browser/dist/migrate.js'];
-        globalThis.api = await import(api!);
-        globalThis.migration = await import(migration!);
-      });
+    const { open, reload } = withScripts(tabs, { api: 'cu-api', migration: 'migrate' });
 
     test('a_program_for_the_older_module_runs_and_finds_what_it_saved_after_a_reload', async () => {
       const page = await open();
@@ -72,8 +61,7 @@ inEachBrowser(
       });
       assert.deepEqual(first, [0, { output: 'hello\n', result: 'Grace' }, { count: 2 }, true]);
       await page.evaluate(() => api.compute('_home.unsaved = 1'));
-      await tabs.reload(page);
-      await load(page);
+      await reload(page);
       const second = await page.evaluate(async () => {
         const cu = api.default;
         await cu.load({ autoRestore: true });
@@ -161,8 +149,7 @@ inEachBrowser(
         return kept;
       });
       assert.equal(after, before);
-      await tabs.reload(page);
-      await load(page);
+      await reload(page);
       assert.deepEqual(await values(), ['changed', ...expected.slice(1)]);
       await page.close();
     });

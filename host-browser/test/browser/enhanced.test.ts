@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type * as Enhanced from '../../src/enhanced/index.ts';
-import type { Page } from '../harness/index.ts';
 import { executable } from '../harness/index.ts';
-import { alone, inEachBrowser, openPage } from './browsers.ts';
+import { alone, inEachBrowser, openPage, withScripts } from './browsers.ts';
 
 declare global {
   var enhanced: typeof Enhanced;
@@ -13,16 +12,7 @@ declare global {
 inEachBrowser(
   'enhanced',
   (tabs) => {
-    const open = async (): Promise<Page> => {
-      const page = await tabs.open();
-      await load(page);
-      return page;
-    };
-    const load = (page: Page) =>
-      page.evaluate(async () => {
-        const built: string = '/host-browser/dist/enhanced.js';
-        globalThis.enhanced = await import(built);
-      });
+    const { open, reload } = withScripts(tabs, { enhanced: 'enhanced' });
 
     test('tables_functions_indexes_and_the_audit_log_survive_a_reload', async () => {
       const page = await open();
@@ -39,8 +29,7 @@ inEachBrowser(
       });
       assert.equal(before.saved, true);
       assert.equal(before.log.length, 4);
-      await tabs.reload(page);
-      await load(page);
+      await reload(page);
       const after = await page.evaluate(async () => {
         const lua = await new enhanced.EnhancedCuWASM().init({ name: 'survives' });
         return {

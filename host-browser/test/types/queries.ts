@@ -155,6 +155,10 @@ export async function queries(db: Database): Promise<void> {
   is<Row[]>()(await db.query<User>({ table: 't', aggregate: { n: { op: 'count' } } }), true);
   const page = await db.page<User>({ table: 'users', where: { field: 'age', op: '>', value: 1 } });
   is<User | undefined>()(page.rows[0]?.[1], true);
+  const plan = await db.table<User>('users').explain({ analyze: true, text: true });
+  is<number | undefined>()(plan.time?.sort, true);
+  is<boolean | undefined>()(plan.cached, true);
+  is<string | undefined>()(plan.text, true);
   await db.page<User>({ table: 'users', ...(page.next && { after: page.next }) });
   is<User | undefined>()(await db.get<User>('users', 'ada'), true);
   await db.createIndex<User>('users', { fields: ['address.city', { field: 'tags', multiEntry: true }] });

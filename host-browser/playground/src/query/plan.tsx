@@ -1,6 +1,6 @@
 /** A query's plan as a tree: rows at the top, what they come from below, and what was considered instead. */
+import type { Plan } from 'cu-db';
 import { count, plural } from '../ui/format.ts';
-import type { TimedPlan } from './state.ts';
 
 interface Step {
   readonly title: string;
@@ -11,7 +11,7 @@ interface Step {
 }
 
 /** The steps of a plan, from the last one down. */
-export function stepsOf(plan: TimedPlan, table: string): Step {
+export function stepsOf(plan: Plan, table: string): Step {
   const { analysis, time } = plan;
   let step = accessOf(plan, table);
   if (plan.access !== 'scan') {
@@ -29,7 +29,7 @@ export function stepsOf(plan: TimedPlan, table: string): Step {
   return { title: 'Rows', detail: analysis ? count(analysis.rows) : '', sources: [step] };
 }
 
-function accessOf(plan: TimedPlan, table: string): Step {
+function accessOf(plan: Plan, table: string): Step {
   const { analysis, ranges, time } = plan;
   const entries = analysis && plan.access !== 'scan' ? `${plural(analysis.entries, 'entr')}` : '';
   const met = entries.replace(/entr(s?)$/, (_, many) => (many ? 'entries' : 'entry'));
@@ -48,7 +48,7 @@ function accessOf(plan: TimedPlan, table: string): Step {
   };
 }
 
-export function PlanView({ plan, table }: { readonly plan: TimedPlan; readonly table: string }) {
+export function PlanView({ plan, table }: { readonly plan: Plan; readonly table: string }) {
   const { time } = plan;
   const total = Object.values(time ?? {}).reduce((sum, part) => sum + part, 0);
   return (
@@ -96,7 +96,7 @@ function StepNode({ step, total }: { readonly step: Step; readonly total: number
   );
 }
 
-function Alternatives({ plan }: { readonly plan: TimedPlan }) {
+function Alternatives({ plan }: { readonly plan: Plan }) {
   if (plan.considered.length === 0) {
     return <p class="empty">Nothing else: no index serves the condition or the sort.</p>;
   }

@@ -5,16 +5,10 @@ import { fromJson, isMap, toJson } from '../base/json.ts';
 import { read, tables } from '../base/session.ts';
 import { type Form, formOf, NEW_LINE, queryOf } from './form.ts';
 
-/** A plan with the times of its run, in microseconds. */
-export interface TimedPlan extends Plan {
-  readonly time?: { readonly [step: string]: number };
-  readonly cached?: boolean;
-}
-
 export interface Answer {
   readonly query: Query;
   readonly rows: readonly unknown[];
-  readonly plan: TimedPlan;
+  readonly plan: Plan;
   readonly milliseconds: number;
 }
 
@@ -76,7 +70,7 @@ export async function run(): Promise<void> {
   try {
     const query = said();
     // First, since a result that is kept would be quicker than the plan says.
-    const plan = (await read((db) => db.explain({ ...query, analyze: true } as Query))) as TimedPlan;
+    const plan = await read((db) => db.explain({ ...query, analyze: true } as Query));
     const start = performance.now();
     const rows = await read((db) => db.query(query));
     answer.value = { query, rows, plan, milliseconds: performance.now() - start };
