@@ -676,3 +676,7 @@ impl Snapshot for FileSnapshot {
         guard(|| entries::count(&self.entries, start, end))
     }
 }
+
+#[cfg(test)]
+#[path = "tree_tests.rs"]
+mod tests;
