@@ -1,4 +1,4 @@
-/** Measures Cu in a real browser beside Dexie, SQLite, IndexedDB alone and wasmoon, in one run; see `--help`. */
+/** Measures Cu in a real browser beside Dexie, RxDB, SQLite, IndexedDB alone and wasmoon, in one run; see `--help`. */
 import { copyFile, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { arch, cpus, release, tmpdir, type } from 'node:os';
 import { basename, join } from 'node:path';
@@ -14,10 +14,32 @@ import {
   serve,
 } from '../../host-browser/test/harness/index.ts';
 import { SEED } from './documents.ts';
-import type { Times } from './measure.ts';
 import { Report } from './report.ts';
+import type cu from './subjects/cu.ts';
+import type cold from './subjects/cu-cold.ts';
+import type predicate from './subjects/cu-predicate.ts';
+import type dexie from './subjects/dexie.ts';
+import type indexeddb from './subjects/indexeddb.ts';
+import type workloads from './subjects/lua.ts';
+import type luaPredicate from './subjects/lua-predicate.ts';
+import type rxdb from './subjects/rxdb.ts';
+import type sqlite from './subjects/sqlite.ts';
 
-const HELP = `Measures Cu in a real browser beside Dexie, SQLite (WebAssembly, OPFS), IndexedDB alone and wasmoon.
+/** What runs in a page, by the name of its file. */
+interface Subjects {
+  readonly cu: typeof cu;
+  readonly 'cu-cold': typeof cold;
+  readonly 'cu-predicate': typeof predicate;
+  readonly dexie: typeof dexie;
+  readonly indexeddb: typeof indexeddb;
+  readonly lua: typeof workloads;
+  readonly 'lua-predicate': typeof luaPredicate;
+  readonly rxdb: typeof rxdb;
+  readonly sqlite: typeof sqlite;
+}
+
+const HELP = `Measures Cu in a real browser beside Dexie, RxDB (on Dexie), SQLite (WebAssembly, OPFS),
+IndexedDB alone and wasmoon.
 
 Usage: scripts/bench browser [OPTIONS]
 
@@ -84,9 +106,14 @@ const server = await serve(repositoryRoot, {
 });
 const report = new Report(options.json);
 
-/** Runs one export of a subject, in a page of a browser. */
-function run(browser: LaunchedBrowser, subject: string, input: unknown = {}): Promise<Times> {
-  return runModule(browser, server as Server, `/target/bench-browser/${subject}.js`, input) as Promise<Times>;
+/** Runs a subject in a page of a browser. */
+function run<Name extends keyof Subjects>(
+  browser: LaunchedBrowser,
+  subject: Name,
+  ...input: Parameters<Subjects[Name]>
+): ReturnType<Subjects[Name]> {
+  const path = `/target/bench-browser/${subject}.js`;
+  return runModule(browser, server as Server, path, input[0] ?? {}) as ReturnType<Subjects[Name]>;
 }
 
 /** Runs something in a new browser with an empty profile. */
@@ -105,6 +132,17 @@ function step(what: string): void {
   console.error(`==> ${what}`);
 }
 
+/** The times of what does not run in this browser: they are no figures. */
+const NOT_RUN: Awaited<ReturnType<typeof sqlite>> = {
+  batch: Number.NaN,
+  query: Number.NaN,
+  count: Number.NaN,
+  filter: Number.NaN,
+  put: Number.NaN,
+  many: Number.NaN,
+  inside: Number.NaN,
+};
+
 async function databases(): Promise<void> {
   const size = documents.toLocaleString('en');
   step('IndexedDB alone');
@@ -119,10 +157,12 @@ async function databases(): Promise<void> {
   const inside = await fresh((browser) => run(browser, 'cu', { documents, worker: false }));
   step(`Dexie: ${size} documents`);
   const dexie = await fresh((browser) => run(browser, 'dexie', { documents }));
+  step(`RxDB: ${size} documents`);
+  const rxdb = await fresh((browser) => run(browser, 'rxdb', { documents }));
   step(options.browser === 'webkit' ? 'SQLite does not run in WebKitGTK' : `SQLite: ${size} documents`);
   // WebKitGTK gives workers no access to the files that it keeps there.
-  const sqlite: Times =
-    options.browser === 'webkit' ? {} : await fresh((browser) => run(browser, 'sqlite', { documents }));
+  const sqlite =
+    options.browser === 'webkit' ? NOT_RUN : await fresh((browser) => run(browser, 'sqlite', { documents }));
   step('wasmoon: the predicate');
   const wasmoon = await fresh((browser) => run(browser, 'lua-predicate', { documents }));
 
@@ -130,78 +170,84 @@ async function databases(): Promise<void> {
   const stored = {
     bench: 'write/batch',
     subject: `${size} documents`,
-    value: rate(ours['batch']!),
+    value: rate(ours.batch),
     unit: 'documents/s',
   };
-  report.add({ ...stored, peer: 'Dexie', peerValue: rate(dexie['batch']!), target: { atLeast: 25 } });
-  report.add({ ...stored, peer: 'SQLite', peerValue: rate(sqlite['batch']!), target: { atLeast: 4 } });
-  const put = { bench: 'write/put', subject: 'one awaited, p50', value: ours['put']! * 1000, unit: 'us' };
-  report.add({ ...put, peer: 'IndexedDB alone', peerValue: alone['put']! * 1000, target: { atMost: 1.2 } });
-  report.add({ ...put, peer: 'Dexie', peerValue: dexie['put']! * 1000 });
-  report.add({ ...put, peer: 'SQLite', peerValue: sqlite['put']! * 1000 });
+  report.add({ ...stored, peer: 'Dexie', peerValue: rate(dexie.batch), target: { atLeast: 25 } });
+  report.add({ ...stored, peer: 'RxDB', peerValue: rate(rxdb.batch) });
+  report.add({ ...stored, peer: 'SQLite', peerValue: rate(sqlite.batch), target: { atLeast: 4 } });
+  const put = { bench: 'write/put', subject: 'one awaited, p50', value: ours.put * 1000, unit: 'us' };
+  report.add({ ...put, peer: 'IndexedDB alone', peerValue: alone.put * 1000, target: { atMost: 1.2 } });
+  report.add({ ...put, peer: 'Dexie', peerValue: dexie.put * 1000 });
+  report.add({ ...put, peer: 'RxDB', peerValue: rxdb.put * 1000 });
+  report.add({ ...put, peer: 'SQLite', peerValue: sqlite.put * 1000 });
   const many = {
     bench: 'write/put',
     subject: '300 at once',
-    value: 300 / (ours['many']! / 1000),
+    value: 300 / (ours.many / 1000),
     unit: 'puts/s',
   };
-  report.add({ ...many, peer: 'Dexie', peerValue: 300 / (dexie['many']! / 1000), target: { atLeast: 15 } });
-  report.add({ ...many, peer: 'SQLite', peerValue: 300 / (sqlite['many']! / 1000) });
+  report.add({ ...many, peer: 'Dexie', peerValue: 300 / (dexie.many / 1000), target: { atLeast: 15 } });
+  report.add({ ...many, peer: 'RxDB', peerValue: 300 / (rxdb.many / 1000) });
+  report.add({ ...many, peer: 'SQLite', peerValue: 300 / (sqlite.many / 1000) });
   const query = { bench: 'read/query', unit: 'us' };
   report.add({
     ...query,
     subject: "10 by index, in the engine's thread",
-    value: inside['query']! * 1000,
+    value: inside.query * 1000,
     target: { atMost: 40 },
   });
-  const across = { ...query, subject: '10 by index, from the page', value: ours['query']! * 1000 };
+  const across = { ...query, subject: '10 by index, from the page', value: ours.query * 1000 };
   report.add({ ...across, target: { atMost: 200 } });
-  report.add({ ...across, peer: 'Dexie', peerValue: dexie['query']! * 1000 });
-  report.add({ ...across, peer: 'SQLite', peerValue: sqlite['query']! * 1000 });
-  report.add({ ...query, subject: '10 by index, SQLite in its worker', value: sqlite['inside']! * 1000 });
+  report.add({ ...across, peer: 'Dexie', peerValue: dexie.query * 1000 });
+  report.add({ ...across, peer: 'RxDB', peerValue: rxdb.query * 1000 });
+  report.add({ ...across, peer: 'SQLite', peerValue: sqlite.query * 1000 });
+  report.add({ ...query, subject: '10 by index, SQLite in its worker', value: sqlite.inside * 1000 });
   const count = {
     bench: 'read/count',
     subject: 'a range of an index',
-    value: inside['count']! * 1000,
+    value: inside.count * 1000,
     unit: 'us',
   };
   report.add({ ...count, target: { atMost: 100 } });
-  report.add({ ...count, peer: 'Dexie', peerValue: dexie['count']! * 1000 });
-  report.add({ ...count, peer: 'SQLite', peerValue: sqlite['count']! * 1000 });
-  const filter = { bench: 'read/filter', subject: 'without an index', value: ours['filter']!, unit: 'ms' };
+  report.add({ ...count, peer: 'Dexie', peerValue: dexie.count * 1000 });
+  report.add({ ...count, peer: 'RxDB', peerValue: rxdb.count * 1000 });
+  report.add({ ...count, peer: 'SQLite', peerValue: sqlite.count * 1000 });
+  const filter = { bench: 'read/filter', subject: 'without an index', value: ours.filter, unit: 'ms' };
   report.add({ ...filter, target: { atMost: 60 } });
-  report.add({ ...filter, peer: 'Dexie', peerValue: dexie['filter']! });
-  report.add({ ...filter, peer: 'SQLite', peerValue: sqlite['filter']! });
+  report.add({ ...filter, peer: 'Dexie', peerValue: dexie.filter });
+  report.add({ ...filter, peer: 'RxDB', peerValue: rxdb.filter });
+  report.add({ ...filter, peer: 'SQLite', peerValue: sqlite.filter });
   report.add({
     bench: 'open/cold',
     subject: 'first answer in a new page',
-    value: cold['cold']!,
+    value: cold.cold,
     unit: 'ms',
     target: { atMost: 220 },
   });
-  if (cold['longest'] !== undefined) {
+  if (cold.longest !== undefined) {
     report.add({
       bench: 'open/cold',
       subject: "the main thread's longest task",
-      value: cold['longest'],
+      value: cold.longest,
       unit: 'ms',
       target: { atMost: 50 },
     });
   }
-  if (predicate['found'] !== wasmoon['found']) throw new Error('the predicates do not agree');
+  if (predicate.found !== wasmoon.found) throw new Error('the predicates do not agree');
   report.add({
     bench: 'lua/predicate',
     subject: 'a document',
-    value: 1e6 / (predicate['predicate']! * 1000),
+    value: 1e6 / (predicate.predicate * 1000),
     unit: 'documents/s',
     peer: 'wasmoon',
-    peerValue: 1e6 / (wasmoon['predicate']! * 1000),
+    peerValue: 1e6 / (wasmoon.predicate * 1000),
     target: { atLeast: 5 },
   });
   report.add({
     bench: 'memory',
     subject: 'entries, indexes included, for a document',
-    value: ours['memory']! / documents,
+    value: (ours.memory ?? Number.NaN) / documents,
     unit: 'bytes',
   });
 }
@@ -232,7 +278,7 @@ try {
   const version = await fresh((browser) => browser.version());
   const peers = await Promise.all(
     Object.keys(dependencies)
-      .filter((name) => name !== 'esbuild' && name !== 'cli-table3')
+      .filter((name) => !['esbuild', 'cli-table3', 'rxjs'].includes(name))
       .map(async (name) => {
         const path = join(here, 'node_modules', name, 'package.json');
         return `${name} ${JSON.parse(await readFile(path, 'utf8')).version}`;

@@ -1,10 +1,5 @@
 /** How times are taken in a page. */
 
-/** What one subject took. Times are in milliseconds. */
-export interface Times {
-  readonly [name: string]: number;
-}
-
 /** The result of a call, and the milliseconds that it took. */
 export async function timed<T>(run: () => T | Promise<T>): Promise<[T, number]> {
   const start = performance.now();

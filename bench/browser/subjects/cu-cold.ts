@@ -1,10 +1,12 @@
 import { open } from 'cu-db';
 import { TEAM } from '../documents.ts';
-import { expect, type Times, timed } from '../measure.ts';
+import { expect, timed } from '../measure.ts';
 import { TABLE } from './workload.ts';
 
 /** Opens what the workload has left, in a new page, and asks it something. */
-export default async function run(input: { documents: number }): Promise<Times> {
+export default async function run(input: {
+  documents: number;
+}): Promise<{ readonly cold: number; readonly longest?: number }> {
   const tasks: number[] = [];
   const observer = new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) tasks.push(entry.duration);

@@ -1,10 +1,10 @@
 import { open } from 'cu-db';
 import { people } from '../documents.ts';
-import { median, type Times } from '../measure.ts';
-import { PREDICATE, TABLE } from './workload.ts';
+import { median } from '../measure.ts';
+import { PREDICATE, type PredicateTimes, TABLE } from './workload.ts';
 
 /** A persisted predicate on each document, in Lua. */
-export default async function run(input: { documents: number }): Promise<Times> {
+export default async function run(input: { documents: number }): Promise<PredicateTimes> {
   const database = await open('predicate');
   await database.apply(
     people(input.documents).map((value, key) => ({ op: 'put', table: TABLE, key, value }) as const),

@@ -1,7 +1,6 @@
 import { type Database, open } from 'cu-db';
 import type { Person } from '../documents.ts';
-import type { Times } from '../measure.ts';
-import { type Subject, TABLE, workload } from './workload.ts';
+import { type Subject, TABLE, type WorkloadTimes, workload } from './workload.ts';
 
 class Cu implements Subject {
   readonly #options: { readonly worker: boolean };
@@ -62,6 +61,6 @@ class Cu implements Subject {
 }
 
 /** The workload with the engine in a worker, or in the page. */
-export default function run(input: { documents: number; worker: boolean }): Promise<Times> {
+export default function run(input: { documents: number; worker: boolean }): Promise<WorkloadTimes> {
   return workload(new Cu(input.worker), input.documents);
 }

@@ -1,7 +1,6 @@
 import { Dexie, type Table } from 'dexie';
 import type { Person } from '../documents.ts';
-import type { Times } from '../measure.ts';
-import { type Subject, workload } from './workload.ts';
+import { type Subject, type WorkloadTimes, workload } from './workload.ts';
 
 class InDexie implements Subject {
   readonly #database = new Dexie('dexie');
@@ -41,6 +40,6 @@ class InDexie implements Subject {
   }
 }
 
-export default function run(input: { documents: number }): Promise<Times> {
+export default function run(input: { documents: number }): Promise<WorkloadTimes> {
   return workload(new InDexie(), input.documents);
 }

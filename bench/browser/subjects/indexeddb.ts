@@ -1,7 +1,7 @@
 /** IndexedDB alone: what one awaited put of 100 bytes takes. */
-import { median, type Times } from '../measure.ts';
+import { median } from '../measure.ts';
 
-export default async function run(): Promise<Times> {
+export default async function run(): Promise<{ readonly put: number }> {
   const database = await new Promise<IDBDatabase>((resolve, reject) => {
     const request = indexedDB.open('alone', 1);
     request.onupgradeneeded = () => request.result.createObjectStore('bytes');

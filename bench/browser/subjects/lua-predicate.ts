@@ -1,11 +1,11 @@
 import { LuaFactory } from 'wasmoon';
 import { people } from '../documents.ts';
-import { median, type Times } from '../measure.ts';
+import { median } from '../measure.ts';
 import { WASM } from './wasmoon.ts';
-import { PREDICATE } from './workload.ts';
+import { PREDICATE, type PredicateTimes } from './workload.ts';
 
 /** A predicate in wasmoon, on documents of JavaScript. */
-export default async function run(input: { documents: number }): Promise<Times> {
+export default async function run(input: { documents: number }): Promise<PredicateTimes> {
   const all = people(input.documents);
   const engine = await new LuaFactory(WASM).createEngine();
   const tall = await engine.doString(PREDICATE);

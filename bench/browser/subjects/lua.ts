@@ -1,11 +1,13 @@
 /** Lua in Cu beside wasmoon, which is the same Lua compiled by Emscripten. */
 import { open } from 'cu-db';
 import { LuaFactory } from 'wasmoon';
-import { expect, median, type Times } from '../measure.ts';
+import { expect, median } from '../measure.ts';
 import { WASM } from './wasmoon.ts';
 
 /** Milliseconds of each workload: Cu's under its name, wasmoon's under `name/wasmoon`. */
-export default async function run(input: { workloads: Record<string, string> }): Promise<Times> {
+export default async function run(input: {
+  workloads: Record<string, string>;
+}): Promise<Record<string, number>> {
   const database = await open('lua', { storage: 'memory', worker: false });
   const factory = new LuaFactory(WASM);
   const times: Record<string, number> = {};

@@ -1,6 +1,5 @@
 import { type Person, TEAM } from '../documents.ts';
-import type { Times } from '../measure.ts';
-import { type Subject, workload } from './workload.ts';
+import { type Subject, type WorkloadTimes, workload } from './workload.ts';
 
 class Sqlite implements Subject {
   readonly #worker = new Worker('/target/bench-browser/sqlite-worker.js', { type: 'module' });
@@ -53,7 +52,9 @@ class Sqlite implements Subject {
   }
 }
 
-export default async function run(input: { documents: number }): Promise<Times> {
+export default async function run(input: {
+  documents: number;
+}): Promise<WorkloadTimes & { readonly inside: number }> {
   const subject = new Sqlite(input.documents);
   const times = await workload(subject, input.documents);
   return { ...times, inside: subject.inside };

@@ -1,11 +1,17 @@
 /** What each database does, in this order, on a new profile. */
 import { type Person, people, Random, TEAM } from '../documents.ts';
-import { expect, median, type Times, timed } from '../measure.ts';
+import { expect, median, timed } from '../measure.ts';
 
 export const TABLE = 'people';
 
 /** A condition on two fields, in Lua. */
 export const PREDICATE = 'return function(person) return person.height > 2 and person.born < 1960 end';
+
+/** What a predicate took for one document, in milliseconds, and how many it has found. */
+export interface PredicateTimes {
+  readonly predicate: number;
+  readonly found: number;
+}
 
 /** A database with one table of people, under numbers for keys. */
 export interface Subject {
@@ -25,7 +31,21 @@ export interface Subject {
   close(): Promise<void>;
 }
 
-export async function workload(subject: Subject, documents: number): Promise<Times> {
+/** Milliseconds of what a database has done: of one call, where there are many. */
+export interface WorkloadTimes {
+  /** Of all documents. */
+  readonly batch: number;
+  readonly query: number;
+  readonly count: number;
+  readonly filter: number;
+  readonly put: number;
+  /** Of 300 puts at once. */
+  readonly many: number;
+  /** Bytes, where the subject can tell. */
+  readonly memory?: number;
+}
+
+export async function workload(subject: Subject, documents: number): Promise<WorkloadTimes> {
   const all = people(documents);
   const teams = documents / TEAM;
   await subject.open();
