@@ -30,10 +30,10 @@ export function App() {
           <span class="mark" aria-hidden="true">
             Cu
           </span>
-          <span class="title">playground</span>
+          <span class="title">Cu playground</span>
         </h1>
         <span class="database" title={durable.value ? 'Kept in IndexedDB' : 'In memory only'}>
-          {databaseName}
+          database {databaseName}
         </span>
         <Menu />
         <button type="button" class="quiet" onClick={nextTheme} aria-label={`Colours: ${theme.value}`}>

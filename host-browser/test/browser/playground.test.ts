@@ -1,11 +1,11 @@
 /** The playground, built as it is shipped and used as people do, in Chromium. */
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import type { Page } from 'puppeteer-core';
+import type { ElementHandle, Page } from 'puppeteer-core';
 import { build } from 'vite';
 import { executable, launch, type PuppeteerBrowser, type Server, serve } from '../harness/index.ts';
 
@@ -112,6 +112,15 @@ describe('playground', { skip: executable('chromium') === undefined }, () => {
     await says(page, '.outcome td', '4442');
   });
 
+  test('what_a_script_prints_shows_while_it_runs', async () => {
+    await script(page, 'print("begun", 1)\nwhile true do end');
+    await click(page, 'Run');
+    await says(page, '.output', 'begun\t1');
+    await says(page, '.outcome .state', 'Running');
+    await click(page, 'Stop');
+    await says(page, '.error', 'The script was stopped');
+  });
+
   test('a_query_has_rows_and_a_plan', async () => {
     await click(page, 'Query');
     await page.locator('select').fill('cities');
@@ -161,10 +170,82 @@ describe('playground', { skip: executable('chromium') === undefined }, () => {
     assert.ok(bytes.length > 100_000);
   });
 
+  test('what_another_tab_writes_shows_at_once', async () => {
+    const other = await browser.newPage();
+    await other.goto(`${server.origin}/some/folder/index.html#lua`);
+    await other.waitForSelector('.cm-content');
+    await script(other, '_home.people.ada.name = "Ada of another tab"');
+    // Coming to the front has the page read anew; only then the other tab writes.
+    await page.bringToFront();
+    await says(page, 'td', 'Ada Lovelace');
+    await other.evaluate(() => document.querySelector<HTMLElement>('.lua button.primary')!.click());
+    await says(page, 'td', 'Ada of another tab');
+    await other.close();
+  });
+
+  test('the_forms_make_an_index_and_a_function', async () => {
+    await click(page, 'Indexes');
+    await fill(page, 'Fields, with commas between', 'name, -size');
+    await click(page, 'Make index');
+    await says(page, 'li h3', 'name,size');
+    await click(page, 'Functions');
+    await click(page, 'New function');
+    await fill(page, 'Name', 'count');
+    await click(page, 'Keep it');
+    await fill(page, 'Arguments, as a JSON array', '[41]');
+    await click(page, 'Call count');
+    await says(page, 'pre.json', '41');
+    await click(page, 'Call count');
+    await says(page, 'pre.json', '82');
+  });
+
+  test('json_lines_are_imported', async () => {
+    const file = join(directory, 'books.ndjson');
+    await writeFile(file, '{"id": "dune", "year": 1965}\n{"id": "emma", "year": 1815}\n');
+    await click(page, 'Samples, import, export');
+    await click(page, 'Import JSON lines…');
+    await choose(page, file);
+    await fill(page, 'Table', 'books');
+    await fill(page, 'Member that has the key; empty for lines of {key, value}', 'id');
+    await click(page, 'Import');
+    await says(page, '.news', '2 documents put into books');
+    await page.locator('.tables button ::-p-text(books)').click();
+    await click(page, 'Documents');
+    await says(page, 'td', '1965');
+  });
+
+  test('an_imported_archive_takes_the_place_of_everything', async () => {
+    await click(page, 'Samples, import, export');
+    await click(page, 'Import an archive…');
+    await choose(page, join(directory, 'downloads/playground.cu'));
+    await click(page, 'Replace everything');
+    await says(page, '.news', 'The archive is in');
+    await says(page, '.tables', 'cities');
+    assert.ok(!(await page.$eval('.tables', ({ textContent }) => textContent)).includes('books'));
+  });
+
+  test('the_colours_are_the_chosen_ones_also_after_a_reload', async () => {
+    const background = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+    await click(page, 'Colours: auto');
+    const light = await background();
+    await click(page, 'Colours: light');
+    const dark = await background();
+    assert.notEqual(light, dark);
+    await page.reload();
+    await page.waitForSelector('[aria-label="Colours: dark"]');
+    assert.equal(await background(), dark);
+  });
+
   test('no_error_was_left_uncaught', () => {
     assert.deepEqual(broken, []);
   });
 });
+
+/** Chooses a file in the dialog that is open. */
+async function choose(page: Page, file: string): Promise<void> {
+  const input = await page.waitForSelector('dialog input[type=file]');
+  await (input as ElementHandle<HTMLInputElement>).uploadFile(file);
+}
 
 /** A document with a float, made in Lua. */
 async function makePeople(page: Page): Promise<void> {

@@ -1,6 +1,7 @@
 /** The one database of the page: its life, its calls, and what is known of it. */
 import { signal } from '@preact/signals';
 import { CuError, Database, open, type TableInfo } from 'cu-db';
+import { LINES_CHANNEL, type Lines } from '../lua/lines.ts';
 import { meter } from './meter.ts';
 
 /** Which database this is; `?database=name` opens another one. */
@@ -15,12 +16,16 @@ export const durable = signal(true);
 /** Grows with each call that may have written; what shows documents reads them anew. */
 export const revision = signal(0);
 
+/** Grows when the database is another one. */
+export const generation = signal(0);
+
 export const tables = signal<readonly TableInfo[]>([]);
 
 /** What takes the words of Lua's `print`. */
 export const printed: { take: (text: string) => void } = { take: (text) => console.log(text) };
 
 let worker: Worker | undefined;
+let workerName: string | undefined;
 let current: Promise<Database> = openDatabase();
 
 async function openDatabase(): Promise<Database> {
@@ -47,7 +52,8 @@ async function openOrMemory(options: NonNullable<Parameters<typeof open>[1]>): P
 }
 
 function startWorker(): Worker {
-  worker = new Worker(new URL('../engine.ts', import.meta.url), { type: 'module' });
+  workerName = `${Math.random()}`;
+  worker = new Worker(new URL('../engine.ts', import.meta.url), { type: 'module', name: workerName });
   return worker;
 }
 
@@ -76,6 +82,10 @@ export async function refresh(): Promise<void> {
   revision.value++;
 }
 
+new BroadcastChannel(LINES_CHANNEL).onmessage = ({ data }: MessageEvent<Lines>) => {
+  if (data.from === workerName) printed.take(data.text);
+};
+
 /** Ends the worker with whatever runs in it; the next call starts another one. A database in memory would go with it. */
 export function stop(): void {
   if (durable.value) worker?.terminate();
@@ -87,6 +97,7 @@ export async function startOver(): Promise<void> {
   if (durable.value) await Database.deleteDatabase(databaseName);
   current = openDatabase();
   await current;
+  generation.value++;
   await refresh();
 }
 

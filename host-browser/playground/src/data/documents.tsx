@@ -1,9 +1,9 @@
 /** The documents of a table, in pages. */
 
 import type { Cursor, Decoded, Key } from 'cu-db';
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { useLoaded } from '../base/load.ts';
-import { read, revision } from '../base/session.ts';
+import { generation, read, refresh, revision } from '../base/session.ts';
 import { ErrorNote } from '../ui/error-note.tsx';
 import { count } from '../ui/format.ts';
 import { GridView } from '../ui/grid.tsx';
@@ -20,6 +20,7 @@ export function DocumentsView({ table }: { readonly table: string }) {
     () => read((db) => db.page({ table, limit: PAGE, ...(after && { after }) })),
     [table, after, revision.value],
   );
+  useEffect(() => watch(table, after), [table, after, generation.value]);
   const before = (places.length - 1) * PAGE;
   return (
     <>
@@ -69,4 +70,24 @@ export function DocumentsView({ table }: { readonly table: string }) {
       )}
     </>
   );
+}
+
+/** Has what shows read anew when the documents of a page have become others, in whichever tab. */
+function watch(table: string, after: Cursor | undefined): () => void {
+  const left = new AbortController();
+  const { signal } = left;
+  const follow = async () => {
+    const live = await read(
+      async (db) => db.live({ table, limit: PAGE, ...(after && { after }) }, { signal }),
+      false,
+    );
+    let isFirst = true;
+    for await (const _ of live) {
+      if (!isFirst) await refresh();
+      isFirst = false;
+    }
+  };
+  // What went wrong is told to who asks for the documents.
+  follow().catch(() => {});
+  return () => left.abort();
 }

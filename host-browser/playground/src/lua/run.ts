@@ -2,6 +2,7 @@
 import { signal } from '@preact/signals';
 import { CuError, type Decoded } from 'cu-db';
 import { printed, stop, write } from '../base/session.ts';
+import { PRELUDE } from './lines.ts';
 
 /** What errors call the script. */
 const CHUNK = 'script';
@@ -44,7 +45,7 @@ export async function run(source: string, wallClock: number): Promise<Outcome> {
   try {
     return ended({
       results: await write((db) =>
-        db.eval(source, [], { chunkName: CHUNK, wallClock, instructions: INSTRUCTIONS }),
+        db.eval(PRELUDE + source, [], { chunkName: CHUNK, wallClock, instructions: INSTRUCTIONS }),
       ),
     });
   } catch (error) {
