@@ -40,9 +40,17 @@ const LOG_BYTES = 4 * 1024 * 1024;
 /** Log records are folded into fewer when there are more than this: loading costs by the record. */
 const LOG_RECORDS = 512;
 
+/** Tidying up takes a core for a second where there is much: it waits until no call has come for so many ms. */
+const QUIET = 300;
+
+/** But not longer than this, in ms. */
+const LATEST = 5000;
+
 export interface Thresholds {
   readonly logBytes: number;
   readonly logRecords: number;
+  readonly quiet: number;
+  readonly latest: number;
 }
 
 /** What a database is opened with. */
@@ -87,6 +95,10 @@ export class IndexedDbJournal implements Journal {
   #logRecords = 0;
   #logBytes = 0;
   #tidying: Promise<void> | undefined;
+  /** Tidying up that waits for a pause, and when it begins without one. */
+  #pending:
+    | { readonly due: number; readonly timer: ReturnType<typeof setTimeout>; readonly begin: () => void }
+    | undefined;
   /** The commit that the others are about to be told of. */
   #announced: number | undefined;
   #closed = false;
@@ -98,7 +110,13 @@ export class IndexedDbJournal implements Journal {
     this.#expected = expected;
     this.durability = durability;
     this.#watch = new RoomWatch(warnAt, onLow);
-    this.#thresholds = { logBytes: LOG_BYTES, logRecords: LOG_RECORDS, ...thresholds };
+    this.#thresholds = {
+      logBytes: LOG_BYTES,
+      logRecords: LOG_RECORDS,
+      quiet: QUIET,
+      latest: LATEST,
+      ...thresholds,
+    };
     link.onEnd = (error) => {
       if (!this.#closed) this.onLost?.(error);
       this.#channel?.close();
@@ -311,10 +329,28 @@ export class IndexedDbJournal implements Journal {
   }
 
   rest(state: State): void {
-    const { logBytes, logRecords } = this.#thresholds;
+    const { logBytes, logRecords, quiet, latest } = this.#thresholds;
     if (this.#closed || this.#tidying !== undefined) return;
     const long = this.#logBytes > Math.max(logBytes, state.mirror.bytes / 4);
     if (!long && this.#logRecords <= logRecords) return;
+    const now = Date.now();
+    const due = this.#pending?.due ?? now + latest;
+    clearTimeout(this.#pending?.timer);
+    const begin = () => {
+      this.#pending = undefined;
+      this.#tidyUp(state, long);
+    };
+    this.#pending = { due, begin, timer: setTimeout(begin, Math.min(quiet, due - now)) };
+    if (quiet === 0 || due <= now) this.#beginTidying();
+  }
+
+  /** Begins what waits for a pause. */
+  #beginTidying(): void {
+    clearTimeout(this.#pending?.timer);
+    this.#pending?.begin();
+  }
+
+  #tidyUp(state: State, long: boolean): void {
     this.#tidying = this.#retrying((connection) => this.#tidy(connection, state, long))
       // The log stays as it is and keeps growing; the next rest tries again.
       .catch(() => {})
@@ -342,8 +378,9 @@ export class IndexedDbJournal implements Journal {
     };
   }
 
-  /** Resolves when no tidying is under way. */
+  /** Tidies up now if that waits for a pause, and resolves when no tidying is under way. */
   async tidied(): Promise<void> {
+    this.#beginTidying();
     while (this.#tidying !== undefined) await this.#tidying;
   }
 

@@ -68,7 +68,7 @@ export interface Journal {
    */
   append(version: number, durability: Durability, ahead: Ahead | undefined, work: Made): Promise<void>;
 
-  /** Told after each batch while nothing else waits: the moment to tidy up. Never throws. */
+  /** Told after each batch, and when nothing waits: what has to be tidied up shows then. Never throws. */
   rest(state: State): void;
 
   /** Calls back when others have committed, with the number of their newest commit. */

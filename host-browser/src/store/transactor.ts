@@ -181,13 +181,20 @@ export class Transactor<Engine> {
       const before = this.#session.state;
       const ahead = this.#runAhead();
       const isBatch = this.#queue[0]?.mode === 'write' && !this.#hasToListen();
-      if (ahead !== undefined || isBatch) await this.#runBatch(before, ahead);
+      if (ahead !== undefined || isBatch) {
+        await this.#runBatch(before, ahead);
+        this.#rest();
+      }
       // Promises alone never give the page its turn; transactions do.
       else if (this.#queue.length > 0) {
         await turn();
         this.#busySince = undefined;
       }
     }
+    this.#rest();
+  }
+
+  #rest(): void {
     if (this.#closed === undefined) this.#journal.rest(this.#session.state);
   }
 

@@ -34,7 +34,10 @@ class TextStore {
   }
 
   static async open(name: string, durability: Durability = 'relaxed', thresholds: Partial<Thresholds> = {}) {
-    const journal = await IndexedDbJournal.open(name, { durability, thresholds });
+    const journal = await IndexedDbJournal.open(name, {
+      durability,
+      thresholds: { quiet: 0, ...thresholds },
+    });
     const state = await journal.load();
     return new TextStore(
       journal,

@@ -74,6 +74,26 @@ inEachBrowser(
       await page.close();
     });
 
+    test('tidying_up_waits_for_a_pause_but_not_for_ever', async () => {
+      const page = await tabs.open();
+      const [waiting, begun] = await page.evaluate(async () => {
+        const open = (latest: number) =>
+          store.TextStore.open(`pause ${latest}`, 'relaxed', { logBytes: 0, quiet: 1e6, latest });
+        const write = (db: Awaited<ReturnType<typeof open>>) => db.write({ a: 'x'.repeat(1000) });
+        const hasty = await open(0);
+        let rounds = 0;
+        for (; hasty.info.segments === 0; rounds++) await write(hasty);
+        await hasty.close();
+        const patient = await open(1e6);
+        for (let round = 0; round < 3 * rounds + 10; round++) await write(patient);
+        const waiting = patient.info.segments;
+        await patient.tidied();
+        return [waiting, patient.info.segments];
+      });
+      assert.deepEqual([waiting, begun], [0, 1]);
+      await page.close();
+    });
+
     test('only_segments_that_the_log_touches_are_rewritten', async () => {
       const page = await tabs.open();
       const [before, after, entries] = await page.evaluate(async () => {
