@@ -385,6 +385,8 @@ export class IndexedDbJournal implements Journal {
   }
 
   async close(): Promise<void> {
+    // If it is closed already, its database is gone.
+    if (!this.#closed) this.#tellOthers();
     this.#closed = true;
     await this.tidied();
     this.#link.close();
@@ -489,11 +491,15 @@ export class IndexedDbJournal implements Journal {
   #announce(version: number): void {
     if (this.#announced === undefined) {
       setTimeout(() => {
-        if (!this.#closed) this.#channel?.postMessage(this.#announced);
-        this.#announced = undefined;
+        if (!this.#closed) this.#tellOthers();
       });
     }
     this.#announced = version;
+  }
+
+  #tellOthers(): void {
+    if (this.#announced !== undefined) this.#channel?.postMessage(this.#announced);
+    this.#announced = undefined;
   }
 }
 

@@ -86,6 +86,24 @@ inEachBrowser('pages at once', (tabs) => {
     await Promise.all([watching.close(), writing.close()]);
   });
 
+  test('the_others_hear_of_a_commit_though_its_database_is_closed_at_once', async () => {
+    const [watching, writing] = await Promise.all([tabs.open(), tabs.open()]);
+    await watching.evaluate(async () => {
+      const db = await cu.open('closed at once');
+      const live = db.live({ table: 't' })[Symbol.asyncIterator]();
+      await live.next();
+      Object.assign(globalThis.kept, { seen: live.next() });
+    });
+    await writing.evaluate(async () => {
+      const db = await cu.open('closed at once');
+      await db.put('t', 1, 'one');
+      await db.close();
+    });
+    const seen = await watching.evaluate(async () => (globalThis.kept as unknown as Kept).seen);
+    assert.deepEqual(seen, { value: [[1, 'one']], done: false });
+    await Promise.all([watching.close(), writing.close()]);
+  });
+
   test('a_page_that_is_closed_while_it_writes_holds_nobody_up', async () => {
     await outlives(async (dying) => {
       await dying.close();
