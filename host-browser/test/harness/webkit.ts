@@ -26,6 +26,9 @@ const BROWSER = fileURLToPath(new URL('webkit-browser.py', import.meta.url));
 /** What WebKit calls the parts of `navigator.storage`, but for files: WebKitGTK can't give workers access to these. */
 const STORAGE_FEATURES = ['StorageAPI', 'StorageAPIEstimate'];
 
+/** What ends this process without an `exit`, unless somebody listens. */
+const SIGNALS = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const;
+
 /** How long the driver may take to listen, in ms. */
 const PATIENCE = 30_000;
 
@@ -43,12 +46,15 @@ export async function launchWebKit(path: string, options: LaunchOptions): Promis
       else process.kill(-pid, 'SIGKILL');
     }
   };
+  const stop = () => process.exit(1);
   process.once('exit', end);
+  for (const signal of SIGNALS) process.once(signal, stop);
   const ended = async () => {
     const exits = processes.map((child) => child.exitCode ?? child.signalCode ?? once(child, 'exit'));
     end();
     await Promise.all(exits);
     process.off('exit', end);
+    for (const signal of SIGNALS) process.off(signal, stop);
   };
   try {
     const number = await firstLine(display, display.stdio[3] as Readable);
