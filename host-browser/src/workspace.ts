@@ -93,7 +93,13 @@ export class Workspace {
       const state = await journal.load();
       if (journal.id !== undefined) writeNote(name, journal.id);
       // A save takes the calls that are not saved, so it can't run ahead and then once more.
-      const transactor = new Transactor<undefined>(journal, new Session(state), () => undefined, undefined, true);
+      const transactor = new Transactor<undefined>(
+        journal,
+        new Session(state),
+        () => undefined,
+        undefined,
+        true,
+      );
       const { mirror } = options.restore === false ? emptyState : state;
       return new Workspace(transactor, modules, state, mirror, options.whenBehind);
     } catch (error) {
