@@ -728,13 +728,17 @@ impl Store for DiskStore {
         self.shared.progress.forget();
         match self.ready(&mut state)? {
             Parts::Readable { why, .. } => Err(why.clone()),
-            Parts::Writable { tree, .. } => match guard(|| tree.verify()) {
-                Ok(true) => Ok(()),
-                Ok(false) => Err(StoreFailure::Corrupt(
-                    "its tree had to be repaired".to_owned(),
-                )),
-                Err(error) => Err(self.fail(&mut state, error)),
-            },
+            Parts::Writable { tree, .. } => {
+                if let Err(error) = guard(|| tree.merged(true)) {
+                    return Err(self.fail(&mut state, error));
+                }
+                match guard(|| tree.verify())? {
+                    true => Ok(()),
+                    false => Err(StoreFailure::Corrupt(
+                        "its tree had to be repaired".to_owned(),
+                    )),
+                }
+            }
         }
     }
 

@@ -400,8 +400,10 @@ impl Tree {
     }
 
     /// Checks all checksums. False if something had to be repaired.
+    ///
+    /// # Errors
+    /// Also while something reads the tree, which is as it was then. A large commit has to be [merged](Tree::merged).
     pub(super) fn verify(&mut self) -> Result<bool, StoreFailure> {
-        self.merged(true)?;
         self.below = None;
         // The thread that had it, too, is through.
         let database = Arc::get_mut(&mut self.database);
