@@ -457,7 +457,7 @@ fn open_readable(
 fn replay(tree: &mut Tree, records: &[log::Record]) -> Result<Keys, StoreFailure> {
     let mut large = Keys::new();
     for record in records {
-        let keys = recent::check(&record.writes);
+        let keys = recent::check(&record.writes, |_| ());
         large.append(
             &mut keys
                 .map_err(|_| StoreFailure::Corrupt("its log holds malformed writes".to_owned()))?,
@@ -603,7 +603,7 @@ impl Store for DiskStore {
             progress.applied(version);
             return Ok(point);
         }
-        let mut new_large = recent::check(writes)?;
+        let mut new_large = recent::check(writes, |_| ())?;
         if writes.len() >= self.options.large_commit_bytes {
             return match guard(|| tree.write_synced(writes)) {
                 Ok(()) => {

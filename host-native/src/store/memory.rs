@@ -51,7 +51,7 @@ impl Store for MemoryStore {
             if tree.version() != snapshot {
                 return Err(StoreFailure::Conflict);
             }
-            recent::check(writes)?;
+            recent::check(writes, |_| ())?;
             tree.write(writes);
             tree.flush(tree.version())?;
             Ok(snapshot + 1)

@@ -11,7 +11,7 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::tree::TreeSnapshot;
-use super::{Durability, Point, StoreFailure};
+use super::{Durability, Point, Snapshot, StoreFailure};
 
 /// What a caller that waits has to do.
 pub(super) enum Turn {
@@ -46,7 +46,7 @@ impl State {
         if self
             .shown
             .as_ref()
-            .is_some_and(|shown| shown.version < settled)
+            .is_some_and(|shown| shown.version() < settled)
         {
             self.shown = None;
         }
@@ -155,7 +155,7 @@ impl Progress {
     /// Keeps a snapshot for the readers that follow, if it is of the newest settled commit.
     pub(super) fn show(&self, snapshot: &Arc<TreeSnapshot>) {
         let mut state = self.lock();
-        if state.settled == snapshot.version && state.generation == snapshot.generation {
+        if state.settled == snapshot.version() && state.generation == snapshot.generation() {
             state.shown = Some(Arc::clone(snapshot));
         }
     }

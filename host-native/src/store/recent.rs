@@ -25,19 +25,20 @@ pub(super) struct Recent {
     bytes: usize,
 }
 
-/// Looks whether packed writes are such, and gives the keys of values that are worth compressing.
+/// Looks whether packed writes are such, tells where each entry begins, and gives the keys of values that are worth compressing.
 ///
 /// # Errors
 /// For writes that are malformed or not strictly ascending.
-pub(super) fn check(writes: &[u8]) -> Result<Keys, StoreFailure> {
+pub(super) fn check(writes: &[u8], mut begins: impl FnMut(usize)) -> Result<Keys, StoreFailure> {
     let mut large = Keys::new();
     let mut last: Option<&[u8]> = None;
-    for entry in pack::entries(writes) {
-        let (key, value) = entry.map_err(|_| StoreFailure::malformed("writes"))?;
+    for entry in pack::placed_entries(writes) {
+        let (start, (key, value)) = entry.map_err(|_| StoreFailure::malformed("writes"))?;
         if last.is_some_and(|last| last >= key) {
             return Err(StoreFailure::malformed("writes: keys out of order"));
         }
         last = Some(key);
+        begins(start);
         if value.is_some_and(|value| value.len() >= value::LEAST) {
             large.insert(key.to_vec());
         }

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use super::merge::Layer;
 use super::press::Keys;
-use super::{Direction, StoreFailure, pack, value};
+use super::recent::check;
+use super::{Direction, StoreFailure, pack};
 
 /// Packed writes, as they were committed, and where each entry begins.
 pub(super) struct Run {
@@ -18,26 +19,16 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Looks whether packed writes are such, as [`check`](super::recent::check) does, and keeps a copy of them. Gives the keys of values
+    /// [Checks](check) packed writes, and keeps a copy of them. Gives the keys of values
     /// that are worth compressing along.
     ///
     /// # Errors
     /// For writes that are malformed or not strictly ascending, and for 4 GiB of them.
     pub(super) fn new(version: u64, writes: &[u8]) -> Result<(Arc<Self>, Keys), StoreFailure> {
+        // The places below are as long as this.
+        u32::try_from(writes.len()).map_err(|_| StoreFailure::malformed("writes"))?;
         let mut starts = Vec::with_capacity(writes.len() / 64);
-        let mut large = Keys::new();
-        let mut last: Option<&[u8]> = None;
-        for entry in pack::placed_entries(writes) {
-            let (start, (key, value)) = entry.map_err(|_| StoreFailure::malformed("writes"))?;
-            if last.is_some_and(|last| last >= key) {
-                return Err(StoreFailure::malformed("writes: keys out of order"));
-            }
-            last = Some(key);
-            starts.push(u32::try_from(start).map_err(|_| StoreFailure::malformed("writes"))?);
-            if value.is_some_and(|value| value.len() >= value::LEAST) {
-                large.insert(key.to_vec());
-            }
-        }
+        let large = check(writes, |start| starts.push(start as u32))?;
         let run = Self {
             version,
             writes: writes.into(),

@@ -430,7 +430,7 @@ impl Tree {
         self.flush(version)?;
         self.merged(false)?;
         if let Some(there) = &self.below
-            && there.generation == generation
+            && there.generation() == generation
         {
             return Ok(Arc::clone(there));
         }
@@ -447,8 +447,6 @@ impl Tree {
                 generation,
             },
             above,
-            version: self.flushed,
-            generation,
         });
         self.below = Some(Arc::clone(&opened));
         Ok(opened)
@@ -532,8 +530,6 @@ pub(super) struct TreeSnapshot {
     file: FileSnapshot,
     /// A large commit that the file may not have.
     above: Option<Arc<Run>>,
-    pub(super) version: u64,
-    pub(super) generation: u64,
 }
 
 /// The tree's file at one moment.
@@ -565,11 +561,11 @@ pub(super) struct SharedSnapshot(pub(super) Arc<TreeSnapshot>);
 
 impl Snapshot for SharedSnapshot {
     fn version(&self) -> u64 {
-        self.0.version
+        self.0.version()
     }
 
     fn generation(&self) -> u64 {
-        self.0.generation
+        self.0.generation()
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreFailure> {
@@ -598,11 +594,11 @@ impl Snapshot for SharedSnapshot {
 
 impl Snapshot for TreeSnapshot {
     fn version(&self) -> u64 {
-        self.version
+        self.file.version
     }
 
     fn generation(&self) -> u64 {
-        self.generation
+        self.file.generation
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreFailure> {
