@@ -7,6 +7,7 @@ mod lua;
 mod machine;
 mod measure;
 mod read;
+mod redb;
 mod report;
 mod spy;
 mod sqlite;

@@ -1,13 +1,13 @@
 //! Writing: a large batch, single puts, many callers.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use cu_db::store::{DiskOptions, DiskStore, Store, pack};
+use cu_db::store::{DiskOptions, DiskStore, Store};
 
 use crate::documents::{self, Random, TABLE, person};
 use crate::measure::{medians, microseconds, timed};
+use crate::redb::Redb;
 use crate::report::{Figure, Target};
 use crate::sqlite::Sqlite;
 use crate::{Bench, Outcome, watched};
@@ -48,7 +48,7 @@ pub fn batch(bench: &mut Bench) -> Outcome<()> {
         raw = raw.min(timed(|| Ok(store.commit(version, writes)?))?.1);
         store.close()?;
 
-        let tree = Redb::create(&bench.path(&format!("batch-redb-{round}")))?;
+        let tree = Redb::open(&bench.path(&format!("batch-redb-{round}")))?;
         redb = redb.min(timed(|| tree.write(writes))?.1);
 
         let mut sqlite = Sqlite::open(&bench.path(&format!("batch-sqlite-{round}")))?;
@@ -76,37 +76,6 @@ pub fn batch(bench: &mut Bench) -> Outcome<()> {
             .wants(Target::AtLeast(1.0)),
     );
     Ok(())
-}
-
-/// The B-tree below the store, by itself.
-struct Redb(redb::Database);
-
-impl Redb {
-    const ENTRIES: redb::TableDefinition<'static, &'static [u8], &'static [u8]> =
-        redb::TableDefinition::new("entries");
-
-    fn create(path: &Path) -> Outcome<Self> {
-        let database = redb::Database::builder()
-            .set_cache_size(DiskOptions::default().cache_bytes)
-            .create(path)?;
-        let transaction = database.begin_write()?;
-        transaction.open_table(Self::ENTRIES)?;
-        transaction.commit()?;
-        Ok(Self(database))
-    }
-
-    /// Writes packed entries in one durable transaction.
-    fn write(&self, writes: &[u8]) -> Outcome<()> {
-        let transaction = self.0.begin_write()?;
-        let mut entries = transaction.open_table(Self::ENTRIES)?;
-        for entry in pack::entries(writes) {
-            if let (key, Some(value)) = entry? {
-                entries.insert(key, value)?;
-            }
-        }
-        drop(entries);
-        Ok(transaction.commit()?)
-    }
 }
 
 /// One document in a durable transaction, among 100,000.

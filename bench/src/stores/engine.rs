@@ -90,36 +90,18 @@ fn values<V: AsRef<[u8]>>(
 
 mod redb_engine {
     use super::*;
-    use redb::{Database, ReadOnlyTable, ReadableDatabase, TableDefinition};
+    use crate::redb::{ENTRIES, Redb};
+    use redb::{ReadOnlyTable, ReadableDatabase};
 
-    const ENTRIES: TableDefinition<&[u8], &[u8]> = TableDefinition::new("entries");
-    struct Redb(Database);
     struct Reader(ReadOnlyTable<&'static [u8], &'static [u8]>);
 
     pub fn open(path: &Path) -> Outcome<Box<dyn Engine>> {
-        let database = Database::builder()
-            .set_cache_size(256 << 20)
-            .create(path.join("redb"))?;
-        let transaction = database.begin_write()?;
-        transaction.open_table(ENTRIES)?;
-        transaction.commit()?;
-        Ok(Box::new(Redb(database)))
+        Ok(Box::new(Redb::open(&path.join("redb"))?))
     }
 
     impl Engine for Redb {
         fn commit(&mut self, writes: &[u8]) -> Outcome<()> {
-            let transaction = self.0.begin_write()?;
-            {
-                let mut table = transaction.open_table(ENTRIES)?;
-                for entry in pack::entries(writes) {
-                    let (key, value) = entry?;
-                    match value {
-                        Some(value) => drop(table.insert(key, value)?),
-                        None => drop(table.remove(key)?),
-                    }
-                }
-            }
-            Ok(transaction.commit()?)
+            self.write(writes)
         }
 
         fn read(&self, run: &mut dyn FnMut(&dyn Read) -> Outcome<()>) -> Outcome<()> {
